@@ -1,0 +1,34 @@
+# The commands of the course. `make` alone lists them.
+# Windows: run it in a shell that has the usual Unix tools, such as Git Bash.
+
+WINDOWS := $(filter Windows_NT,$(OS))
+PYTHON ?= $(if $(WINDOWS),python,python3)
+BIN := .venv/$(if $(WINDOWS),Scripts,bin)
+READY := .venv/ready
+
+.PHONY: help lab test bench notebooks format
+
+help:                ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
+
+lab: $(READY)        ## open the course in JupyterLab; ARGS="--no-browser --port 8899" adds options
+	$(BIN)/jupyter lab --allow-root --LabApp.default_url=/lab/tree/notebooks/zh/00_start.ipynb $(ARGS)
+
+test: $(READY)       ## run every test
+	$(BIN)/pytest
+
+bench: $(READY)      ## measure speed against torch, side by side
+	$(BIN)/python -m benchmarks
+
+notebooks: $(READY)  ## execute the notebooks from their .py sources
+	$(BIN)/python notebooks/build.py
+
+format: $(READY)     ## format the code, and fix what ruff can fix
+	$(BIN)/ruff format quantcore tests benchmarks
+	$(BIN)/ruff check --fix quantcore tests benchmarks
+
+# The stamp is written last, so an installation that was cut short is taken up again.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -c constraints.txt -e ".[lab,test]"
+	touch $(READY)

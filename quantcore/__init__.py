@@ -1,0 +1,51 @@
+"""quantcore: the mathematics of quantization, in code that reads like the formulas."""
+
+from importlib import import_module
+
+from .information import (
+    entropy,
+    gaussian_distortion,
+    lloyd_max,
+    noise_power,
+    optimal_uniform,
+    sqnr_db,
+)
+from .integer import fixed_point_multiplier, integer_matmul, pack_int4, unpack_int4
+from .params import QuantizationParams
+from .quantizer import UniformQuantizer
+from .schemes import QuantizationScheme, float_levels, nf4_levels
+
+# These need matplotlib and ipywidgets, so they load when they are first used.
+_LATER = {
+    "visualize_quantization": "visualization",
+    "visualization": "visualization",
+    "explore": "explore",
+}
+
+__all__ = [
+    "QuantizationParams",
+    "QuantizationScheme",
+    "UniformQuantizer",
+    "entropy",
+    "explore",
+    "fixed_point_multiplier",
+    "float_levels",
+    "gaussian_distortion",
+    "integer_matmul",
+    "lloyd_max",
+    "nf4_levels",
+    "noise_power",
+    "optimal_uniform",
+    "pack_int4",
+    "sqnr_db",
+    "unpack_int4",
+    "visualization",
+    "visualize_quantization",
+]
+
+
+def __getattr__(name: str):
+    if name not in _LATER:
+        raise AttributeError(f"module 'quantcore' has no attribute {name!r}")
+    module = import_module(f".{_LATER[name]}", __name__)
+    return module if name == _LATER[name] else getattr(module, name)

@@ -1,0 +1,219 @@
+"""Controls around a figure: live with a kernel, and as plain HTML without one.
+
+An :class:`Explorer` knows three things: its controls, a sheet, and a function that draws the
+figure for one setting of the controls. What it shows depends on where it is shown: widgets in
+JupyterLab, native inputs with every frame drawn ahead where QUANTCORE_STATIC=1 is set, a PNG
+and a line of numbers on a code host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import io
+import itertools
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from PIL import Image
+
+from .sheet import DPI, Sheet
+from .static import static_html
+
+LABELS = {
+    "bits": {"zh": "位宽 b", "en": "bit width b"},
+    "symmetric": {"zh": "对称", "en": "symmetric"},
+    "signed": {"zh": "有符号", "en": "signed"},
+    "dither": {"zh": "抖动", "en": "dither"},
+    "clip": {"zh": "截断 c / σ", "en": "clip c / σ"},
+    "size": {"zh": "离群值 / σ", "en": "outlier / σ"},
+    "method": {"zh": "校准", "en": "calibration"},
+    "granularity": {"zh": "粒度", "en": "granularity"},
+    "shape": {"zh": "分布", "en": "distribution"},
+    "format": {"zh": "格式", "en": "format"},
+    "error": {"zh": "出错了", "en": "error"},
+    "controls": {"zh": "可调的图", "en": "interactive figure"},
+}
+MOST_STATES = 64  # what a static figure may hold
+_language = "en"
+
+
+def set_language(language: str) -> None:
+    """Choose the language of the controls' labels: "zh" or "en"."""
+    global _language
+    if language not in ("zh", "en"):
+        raise ValueError(f"language: expected 'zh' or 'en', found {language!r}")
+    _language = language
+
+
+def label(key: str) -> str:
+    """The label of a control in the chosen language."""
+    return LABELS[key][_language]
+
+
+class Control(NamedTuple):
+    """A named choice: False and True is a checkbox, numbers a slider, words a drop-down."""
+
+    name: str
+    values: tuple
+    start: object
+
+    @property
+    def kind(self) -> str:
+        """The input that offers it: "checkbox", "range" or "select"."""
+        if isinstance(self.values[0], bool):
+            return "checkbox"
+        return "select" if isinstance(self.values[0], str) else "range"
+
+
+class Frame(NamedTuple):
+    """One state's picture, its line of numbers, and a sound (WAV) where there is one."""
+
+    picture: Image.Image
+    line: str
+    sound: bytes | None = None
+
+
+class Explorer:
+    """An interactive figure: display it, or ask for one frame with `frame(**state)`.
+
+    name      what it is called, in its alt text
+    sheet     what is drawn on
+    draw      draw(sheet, **state) → line of numbers, or (line, WAV bytes)
+    controls  one Control for each argument of `draw`
+
+    Raises ValueError where a start is not among the values, or the states are too many for a
+    static page.
+    """
+
+    def __init__(self, name: str, sheet: Sheet, draw: Callable, *controls: Control):
+        for c in controls:
+            if c.start not in c.values:
+                raise ValueError(f"{c.name}: {c.start!r} is not one of {list(c.values)}")
+        self.name, self.sheet, self.draw, self.controls = name, sheet, draw, controls
+        if len(self.states()) > MOST_STATES:
+            raise ValueError(f"controls: {len(self.states())} states, at most {MOST_STATES}")
+        self.start = tuple(c.start for c in controls)
+        self.errors: list[Exception] = []
+        self._frames: dict[tuple, Frame] = {}
+        self._pngs: dict[tuple, bytes] = {}
+        self._ahead: asyncio.Task | None = None
+
+    def states(self) -> list[tuple]:
+        """Every combination of the controls' values, the last control changing fastest."""
+        return list(itertools.product(*(c.values for c in self.controls)))
+
+    def frame(self, *state) -> Frame:
+        """The frame of a state, one value for each control; drawn once."""
+        if state not in self._frames:
+            drawn = self.draw(self.sheet, **dict(zip(self._names(), state, strict=True)))
+            line, sound = drawn if isinstance(drawn, tuple) else (drawn, None)
+            self._frames[state] = Frame(self.sheet.render(), line, sound)
+        return self._frames[state]
+
+    def png(self, *state) -> bytes:
+        """The frame's picture, encoded once, quickly rather than small."""
+        if state not in self._pngs:
+            buffer = io.BytesIO()
+            self.frame(*state).picture.save(buffer, "png", compress_level=1)
+            self._pngs[state] = buffer.getvalue()
+        return self._pngs[state]
+
+    def alt(self, *state) -> str:
+        """What the frame shows, in words and numbers."""
+        chosen = ", ".join(f"{n}={v}" for n, v in zip(self._names(), state, strict=True))
+        return f"{self.name}({chosen}): {self.frame(*state).line}"
+
+    def neighbours(self, *state) -> list[tuple]:
+        """The states one step of one control away: those that are likely next."""
+        near = []
+        for i, c in enumerate(self.controls):
+            at = c.values.index(state[i])
+            for j in (at + 1, at - 1):
+                if 0 <= j < len(c.values):
+                    near.append((*state[:i], c.values[j], *state[i + 1 :]))
+        return near
+
+    def _names(self) -> list[str]:
+        return [c.name for c in self.controls]
+
+    def _size(self) -> tuple[int, int]:
+        width, height = self.sheet.figure.get_size_inches() * DPI
+        return round(width), round(height)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        if os.environ.get("QUANTCORE_STATIC") == "1":
+            return {"text/html": static_html(self), "text/plain": self.alt(*self.start)}
+        width, height = self._size()
+        bundle = {"image/png": self.png(*self.start), "text/plain": self.alt(*self.start)}
+        bundle |= self.widget()._repr_mimebundle_()
+        bundle["text/plain"] = self.alt(*self.start)
+        return bundle, {
+            "image/png": {"width": width, "height": height, "alt": self.alt(*self.start)}
+        }
+
+    def widget(self):
+        """The live figure: ipywidgets around one image that is replaced in place."""
+        import ipywidgets as widgets
+
+        width, height = self._size()
+        image = widgets.Image(
+            value=self.png(*self.start),
+            format="png",
+            layout=widgets.Layout(width="100%", max_width=f"{width}px", height="auto"),
+        )
+        image.layout.object_fit = "contain"
+        line, audio = widgets.HTML(), None
+        if self.frame(*self.start).sound is not None:
+            audio = widgets.Audio(value=self.frame(*self.start).sound, autoplay=False, loop=False)
+        inputs = [self._input(widgets, c) for c in self.controls]
+
+        def show(_change=None):
+            state = tuple(i.value for i in inputs)
+            try:
+                image.value = self.png(*state)
+                image.tooltip = self.alt(*state)
+                line.value = f"<code>{html.escape(self.frame(*state).line)}</code>"
+                if audio is not None:
+                    audio.value = self.frame(*state).sound
+                image.layout.visibility = "visible"
+            except Exception as error:  # shown in place, in the figure's own box
+                self.errors.append(error)
+                image.layout.visibility = "hidden"
+                message = html.escape(f"{type(error).__name__}: {error}")
+                line.value = f'<span role="alert">{label("error")}: <code>{message}</code></span>'
+            if _change is not None:
+                self._draw_ahead(state)
+
+        for i in inputs:
+            i.observe(show, "value")
+        show()
+        box = widgets.HBox(inputs, layout=widgets.Layout(flex_flow="row wrap"))
+        return widgets.VBox([box, image, line, *([audio] if audio else [])])
+
+    def _input(self, widgets, c: Control):
+        style = {"description_width": "initial"}
+        if c.kind == "checkbox":
+            return widgets.Checkbox(c.start, description=label(c.name), indent=False)
+        make = widgets.SelectionSlider if c.kind == "range" else widgets.Dropdown
+        options = [(str(v), v) for v in c.values]
+        return make(options=options, value=c.start, description=label(c.name), style=style)
+
+    def _draw_ahead(self, state: tuple) -> None:
+        """Draw the neighbours while the kernel is idle; a new request comes first."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no kernel, no idle time
+            return
+        self._ahead = loop.create_task(self._draw_slowly(self.neighbours(*state)))
+
+    async def _draw_slowly(self, states: list[tuple]) -> None:
+        for state in states:
+            await asyncio.sleep(0.03)  # lets a message that is waiting go first
+            try:
+                self.png(*state)
+            except Exception:  # it will be shown when somebody goes there
+                self._frames.pop(state, None)

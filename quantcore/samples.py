@@ -1,0 +1,98 @@
+"""The data that the chapters quantize: synthetic, seen, heard, and learned.
+
+Everything is made on the CPU from a seed, so that every machine gets the same numbers.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+SHAPES = ("normal", "laplace", "uniform", "relu", "outliers")
+
+
+def distribution(shape: str, n: int = 10_000, seed: int = 0) -> Tensor:
+    """Draw n float32 values: a density of variance 1, a ReLU's output, or a few far outliers.
+
+    "outliers" is a normal sample in which every 1000th value is 20 times as large.
+    Raises ValueError for another name.
+
+    >>> distribution("uniform", 3).shape
+    torch.Size([3])
+    """
+    if shape not in SHAPES:
+        raise ValueError(f"shape: {shape!r} is not known; use one of {list(SHAPES)}")
+    generator = torch.Generator().manual_seed(seed)
+    u = torch.rand(n, generator=generator, dtype=torch.float64)
+    u = u.clamp(1e-12, 1 - 1e-12)
+    if shape == "uniform":
+        x = (2 * u - 1) * 3**0.5
+    elif shape == "laplace":
+        x = -(0.5**0.5) * (u - 0.5).sign() * torch.log1p(-2 * (u - 0.5).abs())
+    else:
+        x = torch.special.ndtri(u)
+    if shape == "relu":
+        x = x.clamp_min(0)
+    if shape == "outliers":
+        x[::1000] *= 20
+    return x.float()
+
+
+@cache
+def photograph() -> Tensor:
+    """A colour photograph from scikit-learn, at half its size: float32 (213, 320, 3) in [0, 1]."""
+    from sklearn.datasets import load_sample_image
+
+    pixels = torch.tensor(load_sample_image("china.jpg"), dtype=torch.float32)[:426] / 255
+    return pixels.view(213, 2, 320, 2, 3).mean(dim=(1, 3))
+
+
+def chord(seconds: float = 1.2, rate: int = 16_000) -> Tensor:
+    """A C major chord that fades: float32 samples in [-1, 1], `rate` of them per second."""
+    t = torch.arange(int(seconds * rate), dtype=torch.float64) / rate
+    tones = sum(torch.sin(2 * torch.pi * f * t) for f in (261.63, 329.63, 392.00))
+    x = tones * torch.exp(-2.5 * t) * (t / 0.01).clamp(max=1)
+    return (x / x.abs().max()).float()
+
+
+@cache
+def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """scikit-learn's handwritten digits: x_train, y_train, x_test, y_test.
+
+    Images are float32 (N, 1, 8, 8) in [0, 1], labels int64 (N,); every fourth is for the test.
+    """
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    x = torch.tensor(data.images, dtype=torch.float32)[:, None] / 16
+    y = torch.tensor(data.target, dtype=torch.int64)
+    test = torch.arange(len(y)) % 4 == 3
+    return x[~test], y[~test], x[test], y[test]
+
+
+@cache
+def digits_network() -> nn.Sequential:
+    """A small convolutional network, trained on the digits in about two seconds.
+
+    Trained in float64 on whole batches and then rounded to float32: the order in which a
+    machine adds does not reach the weights' printed digits. Returned in eval mode.
+    """
+    x, y, _, _ = digits()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(32 * 4 * 4, 10),
+        ).double()
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    for _ in range(60):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(x.double()), y).backward()
+        optimizer.step()
+    return network.float().eval().requires_grad_(False)

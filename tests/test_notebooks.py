@@ -1,0 +1,315 @@
+"""The chapters: each pair of files agrees, and each notebook keeps the rules of the course.
+
+nbval runs the notebooks; these checks read them. A check takes a notebook and yields what is
+wrong with it in words; the last part of this file shows each one a notebook that is wrong.
+"""
+
+import re
+from copy import deepcopy
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from notebooks import build
+from quantcore import explore
+
+EDITIONS = sorted(path.parent for path in build.ROOT.glob("[!.]*/SUMMARY.md"))
+NOTEBOOKS = [path for edition in EDITIONS for path in sorted(edition.glob("*.ipynb"))]
+CHINESE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+IGNORED = "nbval-ignore-output"
+EXPLORERS = re.compile(
+    rf"\bexplore\.({'|'.join(name for name in explore.__all__ if name != 'set_language')})\("
+)
+
+
+def name_of(path):
+    return f"{path.parent.name}/{path.stem}"
+
+
+def repair(path):
+    return f"run `python notebooks/build.py {path.stem}`"
+
+
+def code_cells(notebook):
+    """(position in the notebook, cell) of each code cell."""
+    return [(i, c) for i, c in enumerate(notebook.cells) if c.cell_type == "code"]
+
+
+def outputs(notebook):
+    """(position in the notebook, output) of each output."""
+    return [(i, output) for i, cell in code_cells(notebook) for output in cell.outputs]
+
+
+# ---- what is checked -------------------------------------------------------------------
+
+
+def unpaired(folder: Path):
+    sources, built = ({p.stem for p in folder.glob(f"*.{end}")} for end in ("py", "ipynb"))
+    for stem in sorted(sources - built):
+        yield f"{stem}.py has no {stem}.ipynb: {repair(folder / stem)}"
+    for stem in sorted(built - sources):
+        yield f"{stem}.ipynb has no {stem}.py: write the source, or delete the notebook"
+
+
+def wrong_summary(folder: Path):
+    listed = LINK.findall((folder / "SUMMARY.md").read_text("utf-8"))
+    found = sorted(path.name for path in folder.glob("*.ipynb"))
+    if listed != found:
+        yield f"SUMMARY.md lists {listed}, the folder holds {found}"
+
+
+def differs_from_source(notebook, path):
+    source = build.read_source(path.with_suffix(".py"))
+    if len(source.cells) != len(notebook.cells):
+        yield f"{len(source.cells)} cells in the .py, {len(notebook.cells)} here: {repair(path)}"
+    for i, (theirs, ours) in enumerate(zip(source.cells, notebook.cells, strict=False)):
+        for what in ("cell_type", "source", "metadata", "id"):
+            if theirs.get(what) != ours.get(what):
+                yield f"cell {i}: its {what} is not that of the .py: {repair(path)}"
+                return  # after a lost cell all the others differ too
+    if source.metadata != notebook.metadata:
+        yield f"its metadata is not what the build writes: {repair(path)}"
+
+
+def long_cells(notebook, path):
+    for i, cell in code_cells(notebook):
+        if (lines := len(cell.source.splitlines())) > 15:
+            yield f"cell {i} has {lines} lines, at most 15: move some of it to quantcore"
+
+
+def not_executed_in_order(notebook, path):
+    found = [cell.execution_count for _, cell in code_cells(notebook)]
+    if found != list(range(1, len(found) + 1)):
+        yield f"execution counts {found}: {repair(path)}"
+
+
+def errors(notebook, path):
+    for i, output in outputs(notebook):
+        if output.output_type == "error" or output.get("name") == "stderr":
+            yield f"cell {i} has an error or a warning among its outputs"
+
+
+def widget_outputs(notebook, path):
+    for i, output in outputs(notebook):
+        if build.WIDGET in output.get("data", {}):
+            yield f"cell {i} holds a widget, an error where no kernel runs: {repair(path)}"
+
+
+def pictures_without_words(notebook, path):
+    for i, output in outputs(notebook):
+        if "image/png" in (data := output.get("data", {})):
+            if not output.metadata.get("image/png", {}).get("alt", "").strip():
+                yield f"cell {i}: its picture has no alt text"
+            if len(text := data.get("text/plain", "").strip()) < 10 or text.startswith("<"):
+                yield f"cell {i}: its picture has no text/plain that says what was drawn"
+
+
+def chinese_in_code(notebook, path):
+    for i, cell in code_cells(notebook):
+        if found := CHINESE.search(cell.source):
+            yield f"cell {i} holds {found[0]!r}: code is the same in every edition"
+
+
+def ignored_without_reason(notebook, path):
+    for i, cell in code_cells(notebook):
+        if IGNORED in cell.metadata.get("tags", []) and not re.search(r"# +\w", cell.source):
+            yield f"cell {i}: tagged {IGNORED}; say why in a comment"
+
+
+def no_language(notebook, path):
+    expected = f'explore.set_language("{path.parent.name}")'
+    if [cell.source for _, cell in code_cells(notebook)][1:2] != [expected]:
+        yield f"its second code cell should be {expected}"
+
+
+def no_slider(notebook, path):
+    if not "01" <= path.stem[:2] <= "05":
+        return
+    for i, output in outputs(notebook):
+        text = output.get("data", {}).get("text/plain", "")
+        drawn = EXPLORERS.search(notebook.cells[i].source)
+        if drawn and "bits=" in text and "symmetric=" in text:
+            return
+    yield "no live figure has sliders for bit width and symmetry"
+
+
+def broken_links(notebook, path):
+    for i, cell in enumerate(notebook.cells):
+        for target in LINK.findall(cell.source) if cell.cell_type == "markdown" else ():
+            if ":" not in target and not (path.parent / target).exists():
+                yield f"cell {i} links to {target}, which does not exist"
+
+
+FOLDER_CHECKS = [unpaired, wrong_summary]
+CHECKS = [
+    differs_from_source, long_cells, not_executed_in_order, errors, widget_outputs,
+    pictures_without_words, chinese_in_code, ignored_without_reason, no_language, no_slider,
+    broken_links,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", EDITIONS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("check", FOLDER_CHECKS, ids=lambda check: check.__name__)
+def test_edition(folder, check):
+    assert not list(check(folder))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_chapter(path, check):
+    assert not list(check(nbformat.read(path, as_version=4), path))
+
+
+def test_there_are_chapters():
+    assert {path.stem for path in NOTEBOOKS} >= {
+        "00_start", "01_information_theory", "02_schemes", "03_params", "04_quantizer",
+        "05_visualization", "06_summary",
+    }  # fmt: skip
+
+
+# ---- a check that cannot fail checks nothing ----------------------------------------------
+
+ALT = "staircase(bits=3, symmetric=False): s = 0.4"
+
+
+@pytest.fixture
+def chapter(tmp_path):
+    """A chapter with nothing wrong: (its path, its notebook). The source lies beside it."""
+    path = tmp_path / "zh" / "03_params.ipynb"
+    path.parent.mkdir()
+    sources = ["from quantcore import explore", 'explore.set_language("zh")', "explore.staircase()"]
+    cells = [new_markdown_cell("量化 [x](03_params.ipynb)"), *map(new_code_cell, sources)]
+    cells[-1].metadata.tags = [IGNORED]
+    cells[-1].source = "# times differ\n" + cells[-1].source
+    blocks = [
+        "# %% [markdown]\n# 量化 [x](03_params.ipynb)\n",
+        *(f"# %%\n{source}\n" for source in sources[:2]),
+        f'# %% tags=["{IGNORED}"]\n{cells[-1].source}\n',
+    ]
+    path.with_suffix(".py").write_text("\n".join(blocks), "utf-8")
+    notebook = new_notebook(cells=cells, metadata=build.METADATA)
+    for i, cell in enumerate(notebook.cells):
+        cell.id = f"03_params-{i:03}"
+    for count, (_, cell) in enumerate(code_cells(notebook), start=1):
+        cell.execution_count = count
+    data = {"image/png": "", "text/plain": ALT}
+    cells[-1].outputs = [
+        new_output("display_data", data=data, metadata={"image/png": {"alt": ALT}}),
+        new_output("stream", text="1 2"),
+    ]
+    return path, notebook
+
+
+def put(where, value):
+    """A change to a notebook: put("cells 1 source", …) sets notebook.cells[1].source."""
+    *way, last = [int(step) if step.isdigit() else step for step in where.split()]
+
+    def change(notebook):
+        for step in way:
+            notebook = notebook[step]
+        notebook[last] = value
+
+    return change
+
+
+PICTURE = "cells 3 outputs 0"
+WRONG = [
+    (differs_from_source, put("cells 1 source", "import quantcore"), "cell 1: its source"),
+    (differs_from_source, put("cells 0 source", "量化"), "build.py 03_params"),
+    (differs_from_source, put("cells 1 cell_type", "markdown"), "cell 1: its cell_type"),
+    (differs_from_source, put("cells 3 metadata", {}), "cell 3: its metadata"),
+    (differs_from_source, put("cells 3 id", "1f5a"), "cell 3: its id"),
+    (differs_from_source, lambda notebook: notebook.cells.pop(), "4 cells in the .py, 3 here"),
+    (differs_from_source, put("metadata widgets", {}), "its metadata"),
+    (long_cells, put("cells 1 source", "x = 1\n" * 16), "16 lines"),
+    (not_executed_in_order, put("cells 3 execution_count", 7), "[1, 2, 7]"),
+    (not_executed_in_order, put("cells 1 execution_count", None), "[None, 2, 3]"),
+    (errors, put(f"{PICTURE} output_type", "error"), "cell 3"),
+    (errors, put("cells 3 outputs 1 name", "stderr"), "cell 3"),
+    (widget_outputs, put(f"{PICTURE} data {build.WIDGET}", {}), "cell 3"),
+    (pictures_without_words, put(f"{PICTURE} metadata", {}), "no alt text"),
+    (pictures_without_words, put(f"{PICTURE} metadata image/png alt", " "), "no alt text"),
+    (pictures_without_words, put(f"{PICTURE} data text/plain", "<Figure 9>"), "no text/plain"),
+    (pictures_without_words, put(f"{PICTURE} data", {"image/png": ""}), "no text/plain"),
+    (chinese_in_code, put("cells 1 source", "x = 1  # 步长"), "'步'"),
+    (chinese_in_code, put("cells 1 source", 'print("a：b")'), "'：'"),
+    (ignored_without_reason, put("cells 3 source", "explore.staircase()"), "cell 3"),
+    (no_language, put("cells 2 source", 'explore.set_language("en")'), 'set_language("zh")'),
+    (no_slider, put("cells 3 source", "figure"), "no live figure"),
+    (no_slider, put(f"{PICTURE} data text/plain", "formats(format=INT4): s"), "no live figure"),
+    (broken_links, put("cells 0 source", "见 [下一章](04_quantiser.ipynb#x)"), "04_quantiser"),
+]  # fmt: skip
+
+
+def test_every_check_is_shown_something_wrong():
+    assert {check for check, _, _ in WRONG} == set(CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_check_accepts(check, chapter):
+    path, notebook = chapter
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+    assert not list(check(notebook, path))
+
+
+@pytest.mark.parametrize(
+    ("check", "change", "words"),
+    WRONG,
+    ids=[f"{check.__name__}-{i}" for i, (check, _, _) in enumerate(WRONG)],
+)
+def test_check_refuses(check, change, words, chapter):
+    path, notebook = chapter
+    path.touch()
+    notebook = deepcopy(notebook)
+    change(notebook)
+    assert words in "\n".join(check(notebook, path))
+
+
+def test_folder_checks_accept_and_refuse(tmp_path):
+    summary = tmp_path / "SUMMARY.md"
+    for name in ("00_start.py", "00_start.ipynb"):
+        (tmp_path / name).touch()
+    summary.write_text("# 目录\n\n- [开始](00_start.ipynb)\n", "utf-8")
+    assert not [*unpaired(tmp_path), *wrong_summary(tmp_path)]
+
+    (tmp_path / "01_next.ipynb").touch()
+    assert "01_next.ipynb has no 01_next.py" in next(unpaired(tmp_path))
+    assert "01_next.ipynb" in next(wrong_summary(tmp_path))
+    (tmp_path / "00_start.ipynb").unlink()
+    assert "run `python notebooks/build.py 00_start`" in next(unpaired(tmp_path))
+
+
+# ---- the build --------------------------------------------------------------------------
+
+
+def test_build_is_repeatable_and_keeps_no_widget(chapter, monkeypatch, capsys):
+    path, _ = chapter
+    monkeypatch.setattr(build, "ROOT", path.parents[1])
+    monkeypatch.setenv("QUANTCORE_STATIC", "1")  # would put a page of HTML in the notebook
+    build.main([])
+    first = path.read_bytes()
+    build.main(["03_params"])
+    assert path.read_bytes() == first
+    assert capsys.readouterr().out.count("03_params.py  ") == 2
+    notebook = nbformat.read(path, as_version=4)
+    for check in CHECKS:
+        assert not list(check(notebook, path)), check.__name__
+
+
+def test_build_stops_at_a_cell_that_fails(chapter, monkeypatch):
+    path, _ = chapter
+    monkeypatch.setattr(build, "ROOT", path.parents[1])
+    path.with_suffix(".py").write_text("# %%\nx = 1\n\n# %%\nx / 0  # here\n", "utf-8")
+    with pytest.raises(SystemExit) as stop:
+        build.main([])
+    assert all(w in str(stop.value) for w in ("03_params.py", "x / 0  # here", "ZeroDivisionError"))
+    assert not path.exists()
+
+
+def test_build_knows_its_chapters():
+    with pytest.raises(SystemExit, match="no chapter is named 09_nothing"):
+        build.main(["09_nothing"])
