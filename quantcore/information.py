@@ -69,6 +69,7 @@ def error_report(x: Tensor, quantizer: UniformQuantizer) -> ErrorReport:
     A large tensor with one scale is taken piece by piece, so that each piece stays in the
     processor's cache. Raises what `quantizer` raises.
 
+    >>> from quantcore import QuantizationParams
     >>> params = QuantizationParams(torch.tensor(1.0), torch.tensor(0), -8, 7)
     >>> report = error_report(torch.tensor([3.5, 9.0]), UniformQuantizer(params))
     >>> report.mse, report.max_error, report.clipped

@@ -9,10 +9,14 @@ rint rounds halves to the even neighbour; z is added after rounding; / is a true
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import torch
 from torch import Tensor
 
 from .params import QuantizationParams, compute_dtype, require_float_tensor
+
+PIECE = 2**19  # how many values are taken through all operations before the next ones
 
 
 class UniformQuantizer:
@@ -104,9 +108,14 @@ class UniformQuantizer:
         in_place = out is not None and out.dtype == scale.dtype
         buffer = out if in_place else torch.empty_like(x, dtype=scale.dtype)
         # clamp(r + z, qmin, qmax) - z = clamp(r, qmin - z, qmax - z): one pass instead of three.
-        low, high = p.qmin - zero_point, p.qmax - zero_point
-        torch.div(x.to(scale.dtype), scale, out=buffer).round_().clamp_(low, high).mul_(scale)
-        if buffer.sum().isnan() and x.isnan().any():
+        if p.zero_point.min() == p.zero_point.max():  # clamping to plain numbers is far faster
+            zero_point = p.zero_point.max().item()
+        whole = (x.to(scale.dtype), buffer, scale, p.qmin - zero_point, p.qmax - zero_point)
+        energy = 0.0
+        for piece, y, s, low, high in _pieces(*whole):
+            torch.div(piece, s, out=y).round_().clamp_(low, high).mul_(s)
+            energy = energy + torch.dot(y.flatten(), y.flatten())
+        if energy.isnan():  # NaN goes through all of this, and nothing else makes one
             raise _nan_error(x)
         result = self._saturate(buffer, x.dtype).to(x.dtype)
         return result if out is None or in_place else out.copy_(result)
@@ -167,6 +176,22 @@ class _StraightThrough(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
         (in_range,) = ctx.saved_tensors
         return torch.where(in_range, grad, 0), None
+
+
+def _pieces(x: Tensor, y: Tensor, *others):
+    """Cut tensors along their first axis, so that a piece stays in the processor's cache."""
+    flat = x.is_contiguous() and y.is_contiguous()
+    if flat and all(not isinstance(t, Tensor) or t.dim() == 0 for t in others):
+        x, y = x.view(-1), y.view(-1)
+    rows = max(1, PIECE * len(x) // x.numel()) if x.dim() else 1
+    if x.dim() == 0 or rows >= len(x):
+        return [(x, y, *others)]
+
+    def cut(t):
+        whole = not isinstance(t, Tensor) or t.dim() < x.dim() or t.shape[0] == 1
+        return repeat(t) if whole else t.split(rows)
+
+    return zip(x.split(rows), y.split(rows), *map(cut, others), strict=False)
 
 
 def _nan_error(x: Tensor) -> ValueError:
