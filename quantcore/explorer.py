@@ -97,7 +97,7 @@ class Explorer:
         self.start = tuple(c.start for c in controls)
         self.errors: list[Exception] = []
         self._frames: dict[tuple, Frame] = {}
-        self._pngs: dict[tuple, bytes] = {}
+        self._jpegs: dict[tuple, bytes] = {}
         self._ahead: asyncio.Task | None = None
 
     def states(self) -> list[tuple]:
@@ -113,12 +113,18 @@ class Explorer:
         return self._frames[state]
 
     def png(self, *state) -> bytes:
-        """The frame's picture, encoded once, quickly rather than small."""
-        if state not in self._pngs:
+        """The frame's picture, exact and small."""
+        buffer = io.BytesIO()
+        self.frame(*state).picture.save(buffer, "png", optimize=True)
+        return buffer.getvalue()
+
+    def jpeg(self, *state) -> bytes:
+        """The frame's picture for the live figure: encoded once, five times as fast as a PNG."""
+        if state not in self._jpegs:
             buffer = io.BytesIO()
-            self.frame(*state).picture.save(buffer, "png", compress_level=1)
-            self._pngs[state] = buffer.getvalue()
-        return self._pngs[state]
+            self.frame(*state).picture.save(buffer, "jpeg", quality=92, subsampling=0)
+            self._jpegs[state] = buffer.getvalue()
+        return self._jpegs[state]
 
     def alt(self, *state) -> str:
         """What the frame shows, in words and numbers."""
@@ -159,8 +165,8 @@ class Explorer:
 
         width, height = self._size()
         image = widgets.Image(
-            value=self.png(*self.start),
-            format="png",
+            value=self.jpeg(*self.start),
+            format="jpeg",
             layout=widgets.Layout(width="100%", max_width=f"{width}px", height="auto"),
         )
         image.layout.object_fit = "contain"
@@ -172,8 +178,7 @@ class Explorer:
         def show(_change=None):
             state = tuple(i.value for i in inputs)
             try:
-                image.value = self.png(*state)
-                image.tooltip = self.alt(*state)
+                image.value = self.jpeg(*state)
                 line.value = f"<code>{html.escape(self.frame(*state).line)}</code>"
                 if audio is not None:
                     audio.value = self.frame(*state).sound
@@ -214,6 +219,6 @@ class Explorer:
         for state in states:
             await asyncio.sleep(0.03)  # lets a message that is waiting go first
             try:
-                self.png(*state)
+                self.jpeg(*state)
             except Exception:  # it will be shown when somebody goes there
                 self._frames.pop(state, None)

@@ -76,20 +76,32 @@ def error_report(x: Tensor, quantizer: UniformQuantizer) -> ErrorReport:
     (2.125, 2.0, 0.5)
     """
     require_float_tensor(x)
-    p = quantizer.params
+    x, p = x.detach(), quantizer.params
     whole = p.axis is not None or p.group_size is not None
+    pieces = [x] if whole else x.flatten().split(2**19)
+    buffer = torch.empty_like(pieces[0])
     signal = noise = worst = clipped = 0.0
-    for piece in [x.detach()] if whole else x.detach().flatten().split(2**18):
-        error = (quantizer(piece) - piece).flatten().to(compute_dtype(x))
-        worst = max(worst, error.abs().max().item())
-        noise += error.square().sum().item()
-        signal += piece.to(error.dtype).square().sum().item()
-        clipped += piece.numel() - quantizer.in_range(piece).sum().item()
+    for piece in pieces:
+        x_hat = quantizer.forward(piece, out=buffer[: len(piece)] if piece.dim() else buffer)
+        error = x_hat.sub_(piece)
+        noise += _energy(error)
+        signal += _energy(piece)
+        worst = max(worst, *(abs(end.item()) for end in error.aminmax()))
+        ends = torch.stack(piece.aminmax()) if not whole else piece
+        if not quantizer.in_range(ends).all():  # codes are monotone: then none is clamped
+            clipped += piece.numel() - quantizer.in_range(piece).sum().item()
     if noise == 0 or signal == 0:
         sqnr = math.inf if noise == 0 else -math.inf
     else:
-        sqnr = 10 * math.log10(signal / noise)
+        sqnr = 10 * (math.log10(signal) - math.log10(noise))
     return ErrorReport(noise / x.numel(), sqnr, worst, clipped / x.numel())
+
+
+def _energy(x: Tensor) -> float:
+    """Σ x²; in float64, which is slow, only where float32 squares could be lost."""
+    flat = x.flatten().to(compute_dtype(x))
+    energy = torch.dot(flat, flat).item()
+    return energy if 1e-26 < energy < 1e36 else flat.double().square().sum().item()
 
 
 def entropy(codes: Tensor) -> float:

@@ -151,7 +151,8 @@ class Sheet:
         for ax, artists in zip(self.axes, self.artists, strict=True):
             for artist in sorted(artists.values(), key=lambda a: a.get_zorder()):
                 ax.draw_artist(artist)
-        return Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3])
+        pixels, size = self.canvas.buffer_rgba(), self.canvas.get_width_height()
+        return Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB")
 
     def _get(self, i: int, name: str, style: dict, make):
         artists = self.artists[i]
@@ -164,8 +165,9 @@ class Sheet:
     def _arrange(self) -> None:
         """Ends of the axes that no frame() fixed; margins in inches, whatever the sheet's size."""
         for ax in self.axes:
-            ax.relim()
-            ax.autoscale_view()
+            if ax.get_autoscale_on():
+                ax.relim()
+                ax.autoscale_view()
         (width, height), p = self.figure.get_size_inches(), self.pads
         spec = self.axes[0].get_subplotspec().get_gridspec()
         inner_w = (width - p["left"] - p["right"] - p["gap"] * (spec.ncols - 1)) / spec.ncols
