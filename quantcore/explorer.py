@@ -179,7 +179,8 @@ class Explorer:
             state = tuple(i.value for i in inputs)
             try:
                 image.value = self.jpeg(*state)
-                line.value = f"<code>{html.escape(self.frame(*state).line)}</code>"
+                text = html.escape(self.frame(*state).line)
+                line.value = f'<code style="white-space:pre-wrap">{text}</code>'
                 if audio is not None:
                     audio.value = self.frame(*state).sound
                 image.layout.visibility = "visible"

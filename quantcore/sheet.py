@@ -18,6 +18,7 @@ BLUE, RED, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, INK, GRAY = "#CC79A7", "#56B4E9", "#222222", "#8a8a8a"
 COLORS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, INK)
 
+LEFT, RIGHT, BOTTOM, TOP, GAP, ROW_GAP = 0.62, 0.22, 0.5, 0.32, 0.62, 0.8  # inches
 DPI = 100  # one figure inch is 100 CSS pixels
 SHARPNESS = 2  # pixels per CSS pixel, for sharp screens
 
@@ -66,7 +67,7 @@ class Sheet:
             ax.grid(True, color="#e4e4e4", linewidth=0.6)
             ax.set_axisbelow(True)
         self.artists: list[dict[str, object]] = [{} for _ in self.axes]
-        self.pads = {"left": 0.62, "right": 0.22, "bottom": 0.5, "top": 0.32, "gap": 0.62}
+        self._margins()
         self.figure.sharpness = sharpness
         self._look, self._background = None, None
 
@@ -131,13 +132,13 @@ class Sheet:
 
     def show(self, alt: str) -> Picture:
         """The figure, for a cell's last line; `alt` says in words and numbers what it shows."""
-        self._arrange()
+        self._fit()
         self.figure.alt = alt
         return self.figure
 
     def render(self) -> Image.Image:
         """The pixels. Frame, ticks and titles are kept from the last call if they are equal."""
-        self._arrange()
+        self._fit()
         look = [
             (ax.get_xlim(), ax.get_ylim(), ax.get_title("left"), ax.get_xlabel(), ax.get_ylabel())
             for ax in self.axes
@@ -162,23 +163,26 @@ class Sheet:
             artists[name].set_animated(True)  # left out of the background, drawn on top of it
         return artists[name]
 
-    def _arrange(self) -> None:
-        """Ends of the axes that no frame() fixed; margins in inches, whatever the sheet's size."""
+    def _fit(self) -> None:
+        """Ends for the axes that no frame() fixed."""
         for ax in self.axes:
             if ax.get_autoscale_on():
                 ax.relim()
                 ax.autoscale_view()
-        (width, height), p = self.figure.get_size_inches(), self.pads
+
+    def _margins(self) -> None:
+        """The same room for labels, in inches, whatever the sheet's size."""
+        width, height = self.figure.get_size_inches()
         spec = self.axes[0].get_subplotspec().get_gridspec()
-        inner_w = (width - p["left"] - p["right"] - p["gap"] * (spec.ncols - 1)) / spec.ncols
-        inner_h = (height - p["bottom"] - p["top"] - 0.8 * (spec.nrows - 1)) / spec.nrows
+        inner_width = (width - LEFT - RIGHT - GAP * (spec.ncols - 1)) / spec.ncols
+        inner_height = (height - BOTTOM - TOP - ROW_GAP * (spec.nrows - 1)) / spec.nrows
         self.figure.subplots_adjust(
-            left=p["left"] / width,
-            right=1 - p["right"] / width,
-            bottom=p["bottom"] / height,
-            top=1 - p["top"] / height,
-            wspace=p["gap"] / inner_w,
-            hspace=0.8 / inner_h,
+            left=LEFT / width,
+            right=1 - RIGHT / width,
+            bottom=BOTTOM / height,
+            top=1 - TOP / height,
+            wspace=GAP / inner_width,
+            hspace=ROW_GAP / inner_height,
         )
 
 

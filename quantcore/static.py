@@ -28,7 +28,8 @@ PAGE = Template("""<figure class="qc-explorer" role="group" aria-label="$title">
 .qc-explorer output{min-width:3ch;font-variant-numeric:tabular-nums}
 .qc-explorer img{display:block;width:100%;height:auto;aspect-ratio:$width/$height;
 background:#fff;border-radius:6px}
-.qc-explorer figcaption{font-family:ui-monospace,monospace;font-size:.8em;min-height:1.6em}
+.qc-explorer figcaption{font-family:ui-monospace,monospace;font-size:.8em;min-height:1.6em;
+white-space:pre-wrap}
 .qc-explorer audio{width:100%;max-width:24em}
 </style>
 <div class="qc-controls">$inputs</div>
@@ -76,11 +77,10 @@ def static_html(explorer) -> str:
     width, height = explorer._size()
     states = explorer.states()
     frames = [explorer.frame(*s) for s in states]
-    for encoding in ENCODINGS:
-        pictures = [_webp(f.picture, **encoding) for f in frames]
-        if sum(map(len, pictures)) + sum(len(_wav(f)) for f in frames) < BUDGET - 60_000:
-            break
-    else:
+    room = BUDGET - 60_000 - sum(len(_wav(f)) for f in frames)
+    fitting = (_pictures(frames, encoding, room) for encoding in ENCODINGS)
+    pictures = next((p for p in fitting if p is not None), None)
+    if pictures is None:
         raise ValueError(f"{explorer.name}: its frames do not fit in {BUDGET} bytes; use fewer")
     listed = [
         {"src": p, "line": f.line, "alt": explorer.alt(*s)}
@@ -101,6 +101,17 @@ def static_html(explorer) -> str:
         frames=json.dumps(listed, ensure_ascii=False).replace("</", "<\\/"),
         script=SCRIPT,
     )
+
+
+def _pictures(frames: list, encoding: dict, room: int) -> list[str] | None:
+    """Each frame's picture as a data URI, or None as soon as they exceed the room."""
+    pictures = []
+    for frame in frames:
+        pictures.append(_webp(frame.picture, **encoding))
+        room -= len(pictures[-1])
+        if room < 0:
+            return None
+    return pictures
 
 
 def _input(control) -> str:

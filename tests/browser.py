@@ -25,18 +25,29 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def chromium_page(**options):
-    """A page in headless Chromium: 1280×720, sharp, with its console errors in page.problems."""
+def chromium():
+    """A headless Chromium. One at a time: Playwright cannot be started twice in a thread."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-        size = {"width": 1280, "height": 720}
-        page = browser.new_page(**{"viewport": size, "device_scale_factor": 1} | options)
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        yield page
+        yield browser
         browser.close()
+
+
+def new_page(browser, **options):
+    """A page of 1280×720 whose uncaught errors are collected in page.problems."""
+    page = browser.new_page(**{"viewport": {"width": 1280, "height": 720}} | options)
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    return page
+
+
+@contextmanager
+def chromium_page(**options):
+    """A Chromium with one page."""
+    with chromium() as browser:
+        yield new_page(browser, **options)
 
 
 @contextmanager
@@ -78,7 +89,7 @@ def jupyterlab(folder: Path):
 def write_notebook(path: Path, *cells: str) -> None:
     """A notebook of code cells, not executed."""
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(nb, path)
 
 
@@ -87,10 +98,6 @@ def open_notebook(page, address: str, name: str) -> None:
     page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
     page.wait_for_selector(".jp-NotebookPanel-toolbar", timeout=60_000)
-    page.wait_for_function(
-        "() => /Idle/.test(document.querySelector('.jp-NotebookPanel .jp-Notebook-ExecutionIndicator')"
-        "?.getAttribute('data-status') ?? 'idle') || true"
-    )
     page.click(".jp-Notebook .jp-CodeCell .jp-InputArea-editor >> nth=0")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

@@ -18,6 +18,21 @@ from quantcore import explore
 EDITIONS = sorted(path.parent for path in build.ROOT.glob("[!.]*/SUMMARY.md"))
 NOTEBOOKS = [path for edition in EDITIONS for path in sorted(edition.glob("*.ipynb"))]
 CHINESE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+HEADER = """\
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+"""
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 IGNORED = "nbval-ignore-output"
 EXPLORERS = re.compile(
@@ -62,6 +77,8 @@ def wrong_summary(folder: Path):
 
 
 def differs_from_source(notebook, path):
+    if not path.with_suffix(".py").read_text("utf-8").startswith(HEADER):
+        yield f"the .py should begin with these lines and no others:\n{HEADER}"
     source = build.read_source(path.with_suffix(".py"))
     if len(source.cells) != len(notebook.cells):
         yield f"{len(source.cells)} cells in the .py, {len(notebook.cells)} here: {repair(path)}"
@@ -121,8 +138,11 @@ def ignored_without_reason(notebook, path):
 
 def no_language(notebook, path):
     expected = f'explore.set_language("{path.parent.name}")'
-    if [cell.source for _, cell in code_cells(notebook)][1:2] != [expected]:
-        yield f"its second code cell should be {expected}"
+    sources = [cell.source for _, cell in code_cells(notebook)]
+    first = next((i for i, s in enumerate(sources) if EXPLORERS.search(s)), len(sources))
+    found = [i for i, s in enumerate(sources) if "set_language" in s]
+    if len(found) != 1 or sources[found[0]] != expected or found[0] > first:
+        yield f"it should have one cell {expected}, alone in it, before its first live figure"
 
 
 def no_slider(notebook, path):
@@ -189,7 +209,7 @@ def chapter(tmp_path):
         *(f"# %%\n{source}\n" for source in sources[:2]),
         f'# %% tags=["{IGNORED}"]\n{cells[-1].source}\n',
     ]
-    path.with_suffix(".py").write_text("\n".join(blocks), "utf-8")
+    path.with_suffix(".py").write_text(HEADER + "\n".join(blocks), "utf-8")
     notebook = new_notebook(cells=cells, metadata=build.METADATA)
     for i, cell in enumerate(notebook.cells):
         cell.id = f"03_params-{i:03}"
@@ -238,6 +258,9 @@ WRONG = [
     (chinese_in_code, put("cells 1 source", 'print("a：b")'), "'：'"),
     (ignored_without_reason, put("cells 3 source", "explore.staircase()"), "cell 3"),
     (no_language, put("cells 2 source", 'explore.set_language("en")'), 'set_language("zh")'),
+    (no_language, put("cells 2 source", "x = 1"), 'set_language("zh")'),
+    (no_language, put("cells 1 source", "explore.formats()"), "before its first live figure"),
+    (no_language, put("cells 1 source", 'explore.set_language("zh")'), "one cell"),
     (no_slider, put("cells 3 source", "figure"), "no live figure"),
     (no_slider, put(f"{PICTURE} data text/plain", "formats(format=INT4): s"), "no live figure"),
     (broken_links, put("cells 0 source", "见 [下一章](04_quantiser.ipynb#x)"), "04_quantiser"),
@@ -267,6 +290,13 @@ def test_check_refuses(check, change, words, chapter):
     notebook = deepcopy(notebook)
     change(notebook)
     assert words in "\n".join(check(notebook, path))
+
+
+def test_header_without_versions(chapter):
+    path, notebook = chapter
+    saved = HEADER.replace("percent\n#   k", "percent\n#       jupytext_version: 1.19.6\n#   k")
+    path.with_suffix(".py").write_text(f"{saved}# %%\n", "utf-8")
+    assert "the .py should begin" in next(differs_from_source(notebook, path))
 
 
 def test_folder_checks_accept_and_refuse(tmp_path):

@@ -1,0 +1,143 @@
+"""The figures: what they compute, what they draw, what they say."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from quantcore import (
+    QuantizationParams,
+    QuantizationScheme,
+    UniformQuantizer,
+    noise_power,
+    samples,
+    sqnr_db,
+    visualize_quantization,
+)
+from quantcore.figures import clipping_noise, format_levels, round_to_levels, spectrum
+from quantcore.sheet import Sheet
+from quantcore.visualization import SAMPLE, density, numbers, sample, spikes
+
+
+def test_visualize_quantization_draws_the_three_panels():
+    x = samples.distribution("normal")
+    figure = visualize_quantization(x, QuantizationScheme.INT4, symmetric=False)
+    assert isinstance(figure, Figure)
+    titles = [ax.get_title("left") for ax in figure.axes]
+    assert titles == ["distribution", "error", "original against quantized"]
+    params = QuantizationParams.from_tensor(x, QuantizationScheme.INT4, False)
+    expected = sqnr_db(x, UniformQuantizer(params)(x))
+    assert figure.alt.startswith("INT4, asymmetric: s = ")
+    assert f"SQNR = {expected:.2f} dB" in figure.alt
+
+
+def test_a_figure_shows_itself_as_a_sharp_picture_with_alt_text():
+    data, metadata = visualize_quantization(torch.linspace(-1, 1, 50))._repr_mimebundle_()
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert metadata["image/png"] == {"width": 960, "height": 300, "alt": data["text/plain"]}
+
+
+@pytest.mark.parametrize("x", [torch.zeros(5), torch.full((5,), 3.0), torch.tensor([-1.0])])
+def test_degenerate_tensors_can_be_looked_at(x):
+    assert "clipped = 0.00%" in visualize_quantization(x).alt
+
+
+def test_bad_input_is_refused_as_by_from_tensor():
+    with pytest.raises(ValueError, match="x: found 1 NaN"):
+        visualize_quantization(torch.tensor([1.0, math.nan]))
+    with pytest.raises(TypeError, match="x: expected a real floating-point tensor"):
+        visualize_quantization(torch.arange(4))
+
+
+@pytest.mark.parametrize("options", [{}, {"axis": 0}, {"group_size": 7}])
+def test_a_sample_is_bounded_and_belongs_together(options):
+    w = samples.distribution("normal", 30_000).view(30, 1000)
+    params = QuantizationParams.from_tensor(w, QuantizationScheme.INT4, **options)
+    x, x_hat, step = sample(w, UniformQuantizer(params))
+    assert len(x) == len(x_hat) == len(step) <= SAMPLE + 2
+    assert ((x - x_hat).abs() <= step / 2 * (1 + 1e-5)).all()
+
+
+def test_a_sample_with_one_scale_holds_the_extremes():
+    x = samples.distribution("outliers", 50_000, seed=3)
+    params = QuantizationParams.from_tensor(x, QuantizationScheme.INT8)
+    u, _, _ = sample(x, UniformQuantizer(params))
+    assert (u.min(), u.max()) == (x.min(), x.max())
+
+
+def test_density_has_area_one():
+    heights, edges = density(samples.distribution("laplace"), -3, 3, 40)
+    assert (heights * edges.diff()).sum() == pytest.approx(1)
+
+
+def test_spikes_are_lines_from_zero_with_gaps():
+    x, y = spikes(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+    assert np.array_equal(x, [1, 1, np.nan, 2, 2, np.nan], equal_nan=True)
+    assert np.array_equal(y, [0, 3, np.nan, 0, 4, np.nan], equal_nan=True)
+
+
+def test_numbers_make_one_line():
+    line = numbers(MSE=0.000123456, SQNR=40.1234, clipped=0.015)
+    assert line == "MSE = 0.0001235   SQNR = 40.12 dB   clipped = 1.50%"
+
+
+def test_clipping_noise_is_what_a_gaussian_really_loses():
+    x = samples.distribution("normal", 400_000).double()
+    clip, bits = 2.0, 5
+    step = 2 * clip / (2**bits - 1)
+    levels = -clip + step * torch.arange(2**bits)
+    error = x - round_to_levels(x, levels)
+    inside = x.abs() <= clip
+    granular, overload = clipping_noise(torch.tensor([clip], dtype=torch.float64), bits)
+    assert (error[inside] ** 2).sum() / len(x) == pytest.approx(granular.item(), rel=0.02)
+    assert (error[~inside] ** 2).sum() / len(x) == pytest.approx(overload.item(), rel=0.03)
+    assert granular < noise_power(step)
+
+
+@pytest.mark.parametrize(
+    "name, count, largest",
+    [
+        ("INT4", 16, 7), ("INT8", 256, 127), ("FP4 E2M1", 15, 6), ("NF4", 16, 1),
+        ("FP8 E4M3", 253, 448), ("FP8 E5M2", 247, 57344),
+    ],
+)  # fmt: skip
+def test_formats_have_the_levels_of_their_definitions(name, count, largest):
+    levels = format_levels(name)
+    assert len(levels) == count and levels.max() == largest
+    assert (levels.diff() > 0).all() and 0 in levels
+
+
+def test_rounding_to_levels_takes_the_nearest():
+    levels = torch.tensor([-1.0, 0.0, 0.5, 4.0], dtype=torch.float64)
+    x = torch.tensor([-9.0, -0.6, 0.2, 0.3, 2.0, 2.5])
+    assert round_to_levels(x, levels).tolist() == [-1, -1, 0, 0.5, 0.5, 4]
+
+
+def test_a_full_scale_sine_has_a_line_of_0_db():
+    n = torch.arange(4096, dtype=torch.float64)
+    frequencies, level = spectrum(torch.sin(2 * torch.pi * 64 / 4096 * n), 1000)
+    assert level.max() == pytest.approx(0, abs=1e-6)
+    assert frequencies[level.argmax()] == pytest.approx(64 / 4096 * 1000)
+
+
+def test_a_sheet_moves_its_artists_and_keeps_its_background(monkeypatch):
+    sheet, drawn = Sheet(1), []
+    full = sheet.canvas.draw
+    monkeypatch.setattr(sheet.canvas, "draw", lambda: (drawn.append(1), full()))
+
+    def draw(slope, right=1):
+        sheet.frame(0, "line", "x", "y", (0, right), (0, 2))
+        sheet.line(0, "y", [0, 1], [0, slope])
+        return sheet.render()
+
+    first = draw(1)
+    artist = sheet.artists[0]["y"]
+    second = draw(2)
+    assert sheet.artists[0]["y"] is artist
+    assert len(drawn) == 1, "equal axes are drawn once"
+    assert not np.array_equal(np.asarray(first), np.asarray(second))
+    assert np.array_equal(np.asarray(draw(1)), np.asarray(first)), "nothing is left behind"
+    draw(1, right=5)
+    assert len(drawn) == 2, "other axes are drawn again"
