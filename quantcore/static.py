@@ -8,6 +8,8 @@ import json
 from base64 import b64encode
 from string import Template
 
+from PIL import Image
+
 BUDGET = 1_500_000  # bytes of HTML that one figure may take
 # How a frame becomes WebP, best first: the first that fits the budget is taken. Few colours suit
 # drawings, lossy compression suits photographs.
@@ -138,7 +140,8 @@ def _input(control) -> str:
 
 def _webp(picture, colours: int | None = None, **options) -> str:
     if colours is not None:
-        picture = picture.quantize(colours, dither=0).convert("RGB")
+        octree = Image.Quantize.FASTOCTREE
+        picture = picture.quantize(colours, octree, dither=0).convert("RGB")
     buffer = io.BytesIO()
     picture.save(buffer, "webp", **options)
     return f"data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}"

@@ -102,8 +102,9 @@ def draw_quantization(sheet: Sheet, x: Tensor, quantizer: UniformQuantizer) -> s
         at = (bounds[1:] + bounds[:-1]) / 2
     top = 1.6 * heights.max().item()
     sheet.frame(0, "distribution", "value", "density", (lo - margin, hi + margin), (0, top))
-    sheet.line(0, "x̂", *spikes(at, mass.clamp(max=top)), color=RED, linewidth=0.8)
-    sheet.bars(0, "x", heights, edges, color=BLUE, alpha=0.5, zorder=3)
+    sheet.bars(0, "x", heights, edges, color=BLUE, alpha=0.4)
+    sheet.line(0, "x̂", *spikes(at, mass.clamp(max=top)), color=RED, linewidth=1.2)
+    sheet.bars(0, "_outline", heights, edges, color=BLUE, alpha=1, fill=False, zorder=3)
     sheet.legend(0)
 
     errors, edges = density((u - u_hat) / step, -1.5, 1.5, 61)
