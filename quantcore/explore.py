@@ -176,10 +176,10 @@ def photo(image: Tensor, bits: int = 8, dither: bool = False) -> Explorer:
     """A photograph, (H, W) or (H, W, 3) in [0, 1], on 2^b levels for each colour."""
 
     def draw(sheet, bits, dither):
-        return figures.draw_photo(sheet, image, fewer_levels(image, bits, 0, 1, dither))
+        return figures.draw_photo(sheet, image, fewer_levels(image, bits, 0, 1, dither), 2**bits)
 
     controls = bits_control(bits, range(1, 9)), check("dither", dither)
-    return Explorer("photo", Sheet(3, height=2.6, sharpness=1), draw, *controls)
+    return Explorer("photo", Sheet(3, height=2.35, sharpness=1), draw, *controls)
 
 
 def chord(bits: int = 8, dither: bool = False, rate: int = 16_000) -> Explorer:
@@ -188,7 +188,7 @@ def chord(bits: int = 8, dither: bool = False, rate: int = 16_000) -> Explorer:
 
     def draw(sheet, bits, dither):
         x_hat = fewer_levels(x, bits, -1, 1, dither)
-        return figures.draw_sound(sheet, x, x_hat, rate), wav(x_hat, rate)
+        return figures.draw_sound(sheet, x, x_hat, rate, 2**bits), wav(x_hat, rate)
 
     controls = bits_control(bits, (1, 2, 3, 4, 6, 8)), check("dither", dither)
     return Explorer("chord", Sheet(2), draw, *controls)

@@ -16,7 +16,7 @@ from .sheet import BLUE, GREEN, INK, ORANGE, PURPLE, RED, Sheet
 from .visualization import numbers, params_numbers, spikes
 
 
-def draw_photo(sheet: Sheet, image: Tensor, image_hat: Tensor) -> str:
+def draw_photo(sheet: Sheet, image: Tensor, image_hat: Tensor, levels: int) -> str:
     """The photograph, quantized, and what quantizing took away (amplified to be seen)."""
     error = image - image_hat
     sheet.frame(0, "original")
@@ -25,12 +25,11 @@ def draw_photo(sheet: Sheet, image: Tensor, image_hat: Tensor) -> str:
     sheet.image(1, "x̂", image_hat.clamp(0, 1))
     sheet.frame(2, "error, stretched to its own range")
     sheet.image(2, "e", 0.5 + error / (2 * error.abs().max().clamp_min(1e-12)))
-    colours = len(torch.unique((image_hat * 1000).round()))
     mse = error.square().mean().item()
-    return numbers(levels=colours, MSE=mse, PSNR_dB=-10 * torch.tensor(mse).log10().item())
+    return numbers(levels=levels, MSE=mse, PSNR_dB=-10 * torch.tensor(mse).log10().item())
 
 
-def draw_sound(sheet: Sheet, x: Tensor, x_hat: Tensor, rate: int) -> str:
+def draw_sound(sheet: Sheet, x: Tensor, x_hat: Tensor, rate: int, levels: int) -> str:
     """A hundredth of a second of the waveform, and the spectra of sound and error."""
     start, length = len(x) // 4, rate // 80
     t = torch.arange(length) / rate * 1000
@@ -43,9 +42,7 @@ def draw_sound(sheet: Sheet, x: Tensor, x_hat: Tensor, rate: int) -> str:
         frequencies, level = spectrum(signal, rate)
         sheet.line(1, name, frequencies, level, color=color, linewidth=0.8)
     sheet.legend(1)
-    noise = (x - x_hat).double()
-    sqnr = 10 * torch.log10(x.double().square().sum() / noise.square().sum()).item()
-    return numbers(SQNR=sqnr, levels=len(x_hat.unique()))
+    return numbers(SQNR=sqnr_db(x, x_hat), levels=levels)
 
 
 def spectrum(x: Tensor, rate: int) -> tuple[Tensor, Tensor]:

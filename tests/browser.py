@@ -96,8 +96,8 @@ def write_notebook(path: Path, *cells: str) -> None:
 def open_notebook(page, address: str, name: str) -> None:
     """Show the notebook alone, run all of its cells, and wait until the last one is done."""
     page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-    page.wait_for_selector(".jp-NotebookPanel-toolbar", timeout=60_000)
+    idle = ".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]"
+    page.wait_for_selector(idle, timeout=120_000, state="attached")
     page.click(".jp-Notebook .jp-CodeCell .jp-InputArea-editor >> nth=0")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
