@@ -14,6 +14,7 @@ import io
 import itertools
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from PIL import Image
@@ -70,7 +71,7 @@ class Control(NamedTuple):
 class Frame(NamedTuple):
     """One state's picture, its line of numbers, and a sound (WAV) where there is one."""
 
-    picture: Image.Image
+    picture: Image.Image | bytes
     line: str
     sound: bytes | None = None
 
@@ -91,13 +92,12 @@ class Explorer:
         for c in controls:
             if c.start not in c.values:
                 raise ValueError(f"{c.name}: {c.start!r} is not one of {list(c.values)}")
-        self.name, self.sheet, self.draw, self.controls = name, sheet, draw, controls
+        self.name, self.sheet, self.controls, self._draw = name, sheet, controls, draw
         if len(self.states()) > MOST_STATES:
             raise ValueError(f"controls: {len(self.states())} states, at most {MOST_STATES}")
         self.start = tuple(c.start for c in controls)
         self.errors: list[Exception] = []
-        self._frames: dict[tuple, Frame] = {}
-        self._jpegs: dict[tuple, bytes] = {}
+        self._kept: dict[tuple, Frame] = {}
         self._ahead: asyncio.Task | None = None
 
     def states(self) -> list[tuple]:
@@ -105,31 +105,23 @@ class Explorer:
         return list(itertools.product(*(c.values for c in self.controls)))
 
     def frame(self, *state) -> Frame:
-        """The frame of a state, one value for each control; drawn once."""
-        if state not in self._frames:
-            drawn = self.draw(self.sheet, **dict(zip(self._names(), state, strict=True)))
-            line, sound = drawn if isinstance(drawn, tuple) else (drawn, None)
-            self._frames[state] = Frame(self.sheet.render(), line, sound)
-        return self._frames[state]
+        """The frame of a state, one value for each control; drawn anew, with all its pixels."""
+        drawn = self._draw(self.sheet, **dict(zip(self._names(), state, strict=True)))
+        line, sound = drawn if isinstance(drawn, tuple) else (drawn, None)
+        return Frame(self.sheet.render(), line, sound)
 
-    def png(self, *state) -> bytes:
-        """The frame's picture, exact and small."""
-        buffer = io.BytesIO()
-        self.frame(*state).picture.save(buffer, "png", optimize=True)
-        return buffer.getvalue()
+    def live_frame(self, *state) -> Frame:
+        """The same for the live figure: as a JPEG, five times as fast as a PNG, and kept."""
+        if state not in self._kept:
+            frame, buffer = self.frame(*state), io.BytesIO()
+            frame.picture.save(buffer, "jpeg", quality=92, subsampling=0)
+            self._kept[state] = frame._replace(picture=buffer.getvalue())
+        return self._kept[state]
 
-    def jpeg(self, *state) -> bytes:
-        """The frame's picture for the live figure: encoded once, five times as fast as a PNG."""
-        if state not in self._jpegs:
-            buffer = io.BytesIO()
-            self.frame(*state).picture.save(buffer, "jpeg", quality=92, subsampling=0)
-            self._jpegs[state] = buffer.getvalue()
-        return self._jpegs[state]
-
-    def alt(self, *state) -> str:
-        """What the frame shows, in words and numbers."""
+    def alt(self, state: tuple, frame: Frame) -> str:
+        """What a state's frame shows, in words and numbers."""
         chosen = ", ".join(f"{n}={v}" for n, v in zip(self._names(), state, strict=True))
-        return f"{self.name}({chosen}): {self.frame(*state).line}"
+        return f"{self.name}({chosen}): {frame.line}"
 
     def neighbours(self, *state) -> list[tuple]:
         """The states one step of one control away: those that are likely next."""
@@ -144,52 +136,49 @@ class Explorer:
     def _names(self) -> list[str]:
         return [c.name for c in self.controls]
 
-    def _size(self) -> tuple[int, int]:
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture on the page, in CSS pixels."""
         width, height = self.sheet.figure.get_size_inches() * DPI
         return round(width), round(height)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
+        frame, (width, height) = self.frame(*self.start), self.size
+        alt = self.alt(self.start, frame)
         if os.environ.get("QUANTCORE_STATIC") == "1":
-            return {"text/html": static_html(self), "text/plain": self.alt(*self.start)}
-        width, height = self._size()
-        bundle = {"image/png": self.png(*self.start), "text/plain": self.alt(*self.start)}
-        bundle |= self.widget()._repr_mimebundle_()
-        bundle["text/plain"] = self.alt(*self.start)
-        return bundle, {
-            "image/png": {"width": width, "height": height, "alt": self.alt(*self.start)}
-        }
+            return {"text/html": static_html(self), "text/plain": alt}
+        buffer = io.BytesIO()
+        frame.picture.save(buffer, "png", optimize=True)
+        bundle = self.widget()._repr_mimebundle_()
+        bundle |= {"image/png": buffer.getvalue(), "text/plain": alt}
+        return bundle, {"image/png": {"width": width, "height": height, "alt": alt}}
 
     def widget(self):
         """The live figure: ipywidgets around one image that is replaced in place."""
         import ipywidgets as widgets
 
-        width, height = self._size()
-        image = widgets.Image(
-            value=self.jpeg(*self.start),
-            format="jpeg",
-            layout=widgets.Layout(width="100%", max_width=f"{width}px", height="auto"),
-        )
-        image.layout.object_fit = "contain"
-        line, audio = widgets.HTML(), None
-        if self.frame(*self.start).sound is not None:
-            audio = widgets.Audio(value=self.frame(*self.start).sound, autoplay=False, loop=False)
+        width = widgets.Layout(width="100%", max_width=f"{self.size[0]}px", height="auto")
+        image, line, audio = widgets.Image(format="jpeg", layout=width), widgets.HTML(), None
+        if self.live_frame(*self.start).sound is not None:
+            audio = widgets.Audio(autoplay=False, loop=False)
         inputs = [self._input(widgets, c) for c in self.controls]
 
-        def show(_change=None):
+        def show(change=None):
             state = tuple(i.value for i in inputs)
             try:
-                image.value = self.jpeg(*state)
-                text = html.escape(self.frame(*state).line)
+                frame = self.live_frame(*state)
+                image.value = frame.picture
+                text = html.escape(frame.line)
                 line.value = f'<code style="white-space:pre-wrap">{text}</code>'
                 if audio is not None:
-                    audio.value = self.frame(*state).sound
+                    audio.value = frame.sound
                 image.layout.visibility = "visible"
             except Exception as error:  # shown in place, in the figure's own box
                 self.errors.append(error)
                 image.layout.visibility = "hidden"
                 message = html.escape(f"{type(error).__name__}: {error}")
                 line.value = f'<span role="alert">{label("error")}: <code>{message}</code></span>'
-            if _change is not None:
+            if change is not None:
                 self._draw_ahead(state)
 
         for i in inputs:
@@ -219,7 +208,5 @@ class Explorer:
     async def _draw_slowly(self, states: list[tuple]) -> None:
         for state in states:
             await asyncio.sleep(0.03)  # lets a message that is waiting go first
-            try:
-                self.jpeg(*state)
-            except Exception:  # it will be shown when somebody goes there
-                self._frames.pop(state, None)
+            with suppress(Exception):  # it will be shown when somebody goes there
+                self.live_frame(*state)

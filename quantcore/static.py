@@ -11,6 +11,7 @@ from string import Template
 from PIL import Image
 
 BUDGET = 1_500_000  # bytes of HTML that one figure may take
+PAGE_ITSELF = 60_000  # of these, for everything but the frames: the first frame comes twice
 # How a frame becomes WebP, best first: the first that fits the budget is taken. Few colours suit
 # drawings, lossy compression suits photographs.
 ENCODINGS = (
@@ -76,19 +77,12 @@ SCRIPT = """(function () {
 
 def static_html(explorer) -> str:
     """The explorer's figure with all its frames. Raises ValueError where it exceeds BUDGET."""
-    width, height = explorer._size()
+    width, height = explorer.size
     states = explorer.states()
-    frames = [explorer.frame(*s) for s in states]
-    room = BUDGET - 60_000 - sum(len(_wav(f)) for f in frames)
-    fitting = (_pictures(frames, encoding, room) for encoding in ENCODINGS)
-    pictures = next((p for p in fitting if p is not None), None)
-    if pictures is None:
+    fitting = (_frames(explorer, states, encoding) for encoding in ENCODINGS)
+    listed = next((frames for frames in fitting if frames is not None), None)
+    if listed is None:
         raise ValueError(f"{explorer.name}: its frames do not fit in {BUDGET} bytes; use fewer")
-    listed = [
-        {"src": p, "line": f.line, "alt": explorer.alt(*s)}
-        | ({"sound": _wav(f)} if f.sound else {})
-        for s, f, p in zip(states, frames, pictures, strict=True)
-    ]
     start = states.index(explorer.start)
     sound = listed[start].get("sound")
     return PAGE.substitute(
@@ -105,15 +99,20 @@ def static_html(explorer) -> str:
     )
 
 
-def _pictures(frames: list, encoding: dict, room: int) -> list[str] | None:
-    """Each frame's picture as a data URI, or None as soon as they exceed the room."""
-    pictures = []
-    for frame in frames:
-        pictures.append(_webp(frame.picture, **encoding))
-        room -= len(pictures[-1])
+def _frames(explorer, states: list[tuple], encoding: dict) -> list[dict] | None:
+    """What the page needs of each state, or None as soon as it exceeds the budget."""
+    listed, room = [], BUDGET - PAGE_ITSELF
+    for state in states:
+        frame = explorer.frame(*state)
+        entry = {"src": _webp(frame.picture, **encoding), "line": frame.line}
+        entry["alt"] = explorer.alt(state, frame)
+        if frame.sound:
+            entry["sound"] = f"data:audio/wav;base64,{b64encode(frame.sound).decode()}"
+        listed.append(entry)
+        room -= sum(len(text.encode()) for text in entry.values())
         if room < 0:
             return None
-    return pictures
+    return listed
 
 
 def _input(control) -> str:
@@ -145,7 +144,3 @@ def _webp(picture, colours: int | None = None, **options) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "webp", **options)
     return f"data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}"
-
-
-def _wav(frame) -> str:
-    return f"data:audio/wav;base64,{b64encode(frame.sound).decode()}" if frame.sound else ""

@@ -77,7 +77,7 @@ def test_each_control_goes_to_its_ends_without_an_error(explorer):
         for value in (control.values[0], control.values[-1], control.start):
             widget.value = value
             state = tuple(w.value for w in inputs_of(view))
-            assert image.value == explorer.jpeg(*state)
+            assert image.value == explorer.live_frame(*state).picture
             assert explorer.frame(*state).line in line.value.replace("&#x27;", "'")
     assert explorer.errors == []
 
@@ -179,12 +179,12 @@ def test_neighbours_are_drawn_while_the_kernel_is_idle():
 
     async def live():
         view = explorer.widget()
-        assert set(explorer._frames) == {(2, False)}, "nothing is drawn ahead before a first move"
+        assert set(explorer._kept) == {(2, False)}, "nothing is drawn ahead before a first move"
         inputs_of(view)[0].value = 3
         await explorer._ahead
 
     asyncio.run(live())
-    assert set(explorer._frames) == {(2, False), (3, False), (4, False), (3, True)}
+    assert set(explorer._kept) == {(2, False), (3, False), (4, False), (3, True)}
 
 
 def test_a_new_request_ends_the_drawing_ahead():
@@ -200,7 +200,7 @@ def test_a_new_request_ends_the_drawing_ahead():
         await explorer._ahead
 
     asyncio.run(live())
-    assert (4, True) in explorer._frames and (3, True) not in explorer._frames
+    assert (4, True) in explorer._kept and (3, True) not in explorer._kept
 
 
 def test_live_bundle_has_a_widget_a_picture_and_a_line():
