@@ -56,7 +56,7 @@ ipywidgets.VBox([bits, image])
 """
 EXPLORER = "first_visits(x)"
 
-# Resolves with the milliseconds from the key press to the frame that shows another picture.
+# Resolves with the milliseconds from the key press to just after another picture was painted.
 WATCH = """(cell) => {
   window.seen = new Promise(resolve => {
     const find = () => [...cell.querySelectorAll('.jp-OutputArea-output img')].at(-1);
@@ -65,9 +65,11 @@ WATCH = """(cell) => {
       const start = performance.now();
       const look = () => {
         const image = find();
-        if (image && image.src !== before && image.complete && image.naturalWidth)
-          requestAnimationFrame(now => resolve(now - start));
-        else requestAnimationFrame(look);
+        if (!image || image.src === before || !image.complete || !image.naturalWidth)
+          return requestAnimationFrame(look);
+        const painted = new MessageChannel();
+        painted.port1.onmessage = () => resolve(performance.now() - start);
+        painted.port2.postMessage('');
       };
       requestAnimationFrame(look);
     }, {capture: true, once: true});
@@ -93,7 +95,7 @@ def main() -> None:
         print("latency: no Chromium found, not measured; install Debian's `chromium` package")
         return
     down, up = ["ArrowLeft"] * 6, ["ArrowRight"] * 6
-    cells = [SETUP, INTERACT, FLOOR, *[EXPLORER] * 3, *["first_visits(big)"] * 3]
+    cells = [SETUP, FLOOR, INTERACT, *[EXPLORER] * 3, *["first_visits(big)"] * 3]
     with tempfile.TemporaryDirectory() as folder:
         write_notebook(Path(folder) / "latency.ipynb", *cells)
         with jupyterlab(Path(folder)) as address, chromium_page() as page:
@@ -101,8 +103,8 @@ def main() -> None:
             cell = page.locator(".jp-Notebook .jp-CodeCell").nth
             times = {"interact": [], "floor": [], "first": [], "seen": [], "big": []}
             for i in range(3):
-                times["interact"] += steps(page, cell(1), down + up)
-                times["floor"] += steps(page, cell(2), down + up)
+                times["interact"] += steps(page, cell(2), down + up)
+                times["floor"] += steps(page, cell(1), down + up)
                 times["first"] += steps(page, cell(3 + i), down)
                 times["seen"] += steps(page, cell(3 + i), up + down)
                 times["big"] += steps(page, cell(6 + i), down)

@@ -49,9 +49,11 @@ def layout(x: Tensor, granularity: str) -> dict[str, int]:
 
 def quantization(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
     """Distribution, error, original against quantized, for any float tensor."""
+    drawn = visualization.few(x)  # it holds the extremes, so its range is that of x
 
     def draw(sheet, bits, symmetric):
-        return visualization.draw_quantization(sheet, x, fit(x, bits, symmetric))
+        quantizer = fit(drawn, bits, symmetric)
+        return visualization.draw_quantization(sheet, x, quantizer, drawn)
 
     return Explorer(
         "quantization", Sheet(3), draw, bits_control(bits), check("symmetric", symmetric)

@@ -188,12 +188,13 @@ class Explorer:
         return widgets.VBox([box, image, line, *([audio] if audio else [])])
 
     def _input(self, widgets, c: Control):
-        style = {"description_width": "initial"}
+        more = {"description": label(c.name), "style": {"description_width": "initial"}}
         if c.kind == "checkbox":
             return widgets.Checkbox(c.start, description=label(c.name), indent=False)
+        if c.kind == "range" and c.values == tuple(range(int(c.values[0]), int(c.values[-1]) + 1)):
+            return widgets.IntSlider(c.start, min=c.values[0], max=c.values[-1], **more)
         make = widgets.SelectionSlider if c.kind == "range" else widgets.Dropdown
-        options = [(str(v), v) for v in c.values]
-        return make(options=options, value=c.start, description=label(c.name), style=style)
+        return make(options=[(str(v), v) for v in c.values], value=c.start, **more)
 
     def _draw_ahead(self, state: tuple) -> None:
         """Draw the neighbours while the kernel is idle; a new request comes first."""

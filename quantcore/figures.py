@@ -157,7 +157,7 @@ def draw_formats(sheet: Sheet, name: str, sources: dict[str, Tensor]) -> str:
         "",
         "dB",
         (-0.6, len(sources) - 0.4),
-        (0, 45),
+        (0, 55),
         xticks=range(len(sources)),
         xticklabels=list(sources),
     )

@@ -131,8 +131,8 @@ def float_levels(exponent_bits: int, mantissa_bits: int) -> Tensor:
 def nf4_levels() -> Tensor:
     """The 16 levels of NF4: normal quantiles, scaled to [-1, 1], with an exact 0. float64.
 
-    Eight levels for x ≥ 0 (0 among them) and eight for x < 0, each the normal quantile at
-    evenly spaced probabilities between ½ and 1 - δ, δ = ½(1/32 + 1/30).
+    Seven levels for x < 0, an exact 0, and eight for x > 0, each the normal quantile at evenly
+    spaced probabilities between ½ and 1 - δ, δ = ½(1/32 + 1/30).
     Source: Dettmers et al. 2023 (QLoRA), section 3 and appendix E.
 
     >>> levels = nf4_levels()

@@ -20,13 +20,19 @@ from .sheet import BLUE, GRAY, GREEN, INK, ORANGE, RED, Picture, Sheet
 SAMPLE, POINTS = 10_000, 2000  # how many values a histogram and a scatter plot draw
 
 
+def few(x: Tensor) -> Tensor:
+    """At most SAMPLE values of x, spread evenly over it, and its two extremes; flat."""
+    flat = x.detach().flatten()
+    every = -(-flat.numel() // SAMPLE)
+    return torch.cat([flat[::every], torch.stack(flat.aminmax())])
+
+
 def sample(x: Tensor, quantizer: UniformQuantizer) -> tuple[Tensor, Tensor, Tensor]:
-    """At most SAMPLE values of x, spread evenly over it, with their x̂ and their scale; flat."""
-    x = x.detach()
-    every = -(-x.numel() // (SAMPLE - 2))
+    """A few values of x with their x̂ and their scale; flat, on the CPU."""
     if quantizer.params.scale.dim() == 0:
-        x = torch.cat([x.flatten()[::every], x.min()[None], x.max()[None]])
-        every = 1
+        x, every = few(x), 1
+    else:
+        x, every = x.detach(), -(-x.numel() // SAMPLE)
     scale = quantizer.layout(x)[0].expand_as(x)
     return tuple(t.flatten()[::every].cpu() for t in (x, quantizer(x), scale))
 
@@ -85,10 +91,15 @@ def spikes(at: Tensor, heights: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
-def draw_quantization(sheet: Sheet, x: Tensor, quantizer: UniformQuantizer) -> str:
-    """Distribution of x and x̂; error in steps; x̂ over x. Three panels."""
+def draw_quantization(
+    sheet: Sheet, x: Tensor, quantizer: UniformQuantizer, drawn: Tensor | None = None
+) -> str:
+    """Distribution of x and x̂; error in steps; x̂ over x. Three panels.
+
+    drawn: the values to draw, where `few` has picked them before.
+    """
     report, params = error_report(x, quantizer), quantizer.params
-    u, u_hat, step = sample(x, quantizer)
+    u, u_hat, step = sample(x if drawn is None else drawn, quantizer)
     lo, hi = min(u.min().item(), 0), max(u.max().item(), 0)
     lo, hi = (lo, hi) if lo < hi else (-1, 1)
     margin = 0.05 * (hi - lo)
