@@ -197,7 +197,7 @@ def optimal_uniform(levels: int, source: str | Tensor) -> ScalarQuantizer:
     if levels == 1 or power - mean**2 <= 0:
         return quantizer(0.0)
     # A coarse look over the whole range finds the valley, golden sections its floor.
-    grid = torch.linspace(0, 2.2 * reach / levels, 201, dtype=torch.float64)[1:].tolist()
+    grid = torch.linspace(0, 2.2 * reach / (levels - 1), 201, dtype=torch.float64)[1:].tolist()
     best = min(range(200), key=lambda i: quantizer(grid[i]).mse)
     a, d = grid[max(best - 1, 0)], grid[min(best + 1, 199)]
     ratio = (math.sqrt(5) - 1) / 2

@@ -1,0 +1,74 @@
+"""The grids."""
+
+import pytest
+import torch
+
+from quantcore import QuantizationScheme, float_levels, nf4_levels
+from quantcore.schemes import storage_dtype
+
+
+@pytest.mark.parametrize("scheme", QuantizationScheme)
+def test_a_scheme_follows_from_its_name(scheme):
+    bits = int(scheme.name.removeprefix("U").removeprefix("INT"))
+    signed = not scheme.name.startswith("U")
+    assert (scheme.bit_width, scheme.signed, scheme.levels) == (bits, signed, 2**bits)
+    assert scheme.qmin == (-(2 ** (bits - 1)) if signed else 0)
+    assert scheme.qmax == scheme.qmin + 2**bits - 1
+    info = torch.iinfo(scheme.dtype)
+    assert info.min <= scheme.qmin and scheme.qmax <= info.max
+    assert QuantizationScheme.from_bits(bits, signed) is scheme
+
+
+def test_the_family_is_complete():
+    names = {f"{u}INT{b}" for u in ("", "U") for b in range(2, 9)} | {"INT16"}
+    assert set(QuantizationScheme.__members__) == names
+
+
+def test_the_documents_schemes():
+    found = [(s.qmin, s.qmax, s.dtype) for s in map(QuantizationScheme.__getitem__,
+             ("INT8", "UINT8", "INT4", "INT16"))]  # fmt: skip
+    assert found == [
+        (-128, 127, torch.int8),
+        (0, 255, torch.uint8),
+        (-8, 7, torch.int8),
+        (-32768, 32767, torch.int16),
+    ]
+
+
+@pytest.mark.parametrize(
+    "bits, signed", [(1, True), (9, True), (16, False), (0, False), (-4, True)]
+)
+def test_a_bit_width_out_of_range_is_refused(bits, signed):
+    with pytest.raises(ValueError, match=rf"bits: no .*signed scheme has {bits} bits; use one of"):
+        QuantizationScheme.from_bits(bits, signed)
+
+
+@pytest.mark.parametrize("bits", [4.0, "4", None])
+def test_a_bit_width_that_is_no_integer_is_refused(bits):
+    with pytest.raises(TypeError, match="bits: expected an int, found"):
+        QuantizationScheme.from_bits(bits)
+
+
+def test_codes_beyond_int16_are_refused():
+    assert storage_dtype(-1, 255) == torch.int16
+    with pytest.raises(ValueError, match="codes must fit in int16"):
+        storage_dtype(0, 2**15)
+
+
+def test_e2m1_is_the_fp4_of_the_microscaling_formats():
+    positive = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
+    expected = [-v for v in reversed(positive[1:])] + positive
+    assert float_levels(2, 1).tolist() == expected
+    with pytest.raises(ValueError, match="exponent_bits"):
+        float_levels(0, 3)
+
+
+def test_nf4_is_the_published_table():
+    # Dettmers et al. 2023, appendix E.
+    published = [
+        -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453,
+        -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0,
+        0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+        0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
+    ]  # fmt: skip
+    assert nf4_levels().tolist() == pytest.approx(published, abs=1e-4)
