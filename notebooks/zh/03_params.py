@@ -27,7 +27,7 @@
 # | 部分 | 时间 |
 # |:--|:--|
 # | 1 从范围到 $s$ 和 $z$ | 20 分钟 |
-# | 2 0 必须精确 | 15 分钟 |
+# | 2 零必须精确 | 15 分钟 |
 # | 3 对称与非对称 | 15 分钟 |
 # | 4 离群值与校准 | 20 分钟 |
 # | 5 粒度 | 15 分钟 |
@@ -41,7 +41,7 @@ import torch
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import explore, noise_power, samples, sqnr_db
 from quantcore.information import error_report
-from quantcore.sheet import BLUE, GREEN, INK, RED, Sheet
+from quantcore.sheet import BLUE, GREEN, RED, Sheet
 
 INT4, INT8, UINT8 = (QuantizationScheme[name] for name in ("INT4", "INT8", "UINT8"))
 device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -112,7 +112,7 @@ for row in ends:
 #
 # $z$ 为什么要是整数？若 $z$ 不是整数，$q = z$ 取不到，0.0 就没有自己的编码了。下一节看这要付多少。
 #
-# ## 2 0 必须精确
+# ## 2 零必须精确
 #
 # 神经网络里 0 到处都是：卷积的补零，ReLU 的输出，剪枝后的权重。0 若有误差 $\delta$，每个 0 都带着**同样的** $\delta$。它们不会互相抵消，加起来是个数乘 $\delta$。
 #
