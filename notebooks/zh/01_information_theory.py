@@ -662,7 +662,7 @@ print("        optimal                 optimal, even steps")
 print(" N   published   computed      published   computed     dB between")
 for n, (a, b) in published.items():
     free, even = lloyd_max(n, "normal").mse, optimal_uniform(n, "normal").mse
-    between = 10 * math.log10(even / free)
+    between = abs(10 * math.log10(even / free))
     print(f"{n:2} {a:11.4f} {free:10.4f} {b:14.4f} {even:10.4f} {between:14.2f}")
 
 # %%
