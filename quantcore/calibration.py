@@ -61,7 +61,12 @@ def scale_and_zero_point(
 
 
 def calibrate(
-    rows: Tensor, method: str, percentile: float, scheme: QuantizationScheme, symmetric: bool
+    rows: Tensor,
+    method: str,
+    percentile: float,
+    scheme: QuantizationScheme,
+    symmetric: bool,
+    full_range: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Choose (lo, hi) for each row: tensors of shape rows.shape[:-1].
 
@@ -73,7 +78,8 @@ def calibrate(
             f"x: found {rows.isnan().sum()} NaN and {rows.isinf().sum()} infinite values; "
             "remove them before calibration"
         )
-    scale_and_zero_point(lo, hi, scheme, symmetric)  # refuses here what no grid can hold
+    grid = scheme, symmetric, full_range
+    scale_and_zero_point(lo, hi, *grid)  # refuses here what no grid can hold
     if method == "minmax":
         return lo, hi
     if method == "percentile":
@@ -82,7 +88,7 @@ def calibrate(
     # Searched in units of the largest magnitude, so that no square overflows or vanishes.
     reach = torch.maximum(-lo, hi).flatten()
     reach = torch.where(reach > 0, reach, torch.ones_like(reach))
-    fraction = search(rows.reshape(-1, rows.shape[-1]), reach, scheme, symmetric).view(lo.shape)
+    fraction = search(rows.reshape(-1, rows.shape[-1]), reach, *grid).view(lo.shape)
     return lo * fraction, hi * fraction
 
 
@@ -107,14 +113,14 @@ def histogram(row: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
         row, reach = row / reach, torch.ones_like(reach)
     lo, hi = row.min(), row.max()
     if lo == hi:
-        return (lo / reach).expand(BINS), torch.full((BINS,), row.numel() / BINS, dtype=row.dtype)
+        return (lo / reach).expand(BINS), row.new_full((BINS,), row.numel() / BINS)
     counts = torch.histc(row, BINS, lo.item(), hi.item())
     return torch.linspace(
         (lo / reach).item(), (hi / reach).item(), BINS, dtype=row.dtype, device=row.device
     ), counts
 
 
-def candidates(points: Tensor, scheme: QuantizationScheme, symmetric: bool):
+def candidates(points: Tensor, scheme: QuantizationScheme, symmetric: bool, full_range: bool):
     """Yield (fraction, lo, hi, codes, points rounded to the grid), widest range first.
 
     points: (rows, n); lo, hi: (rows, 1) of the shrunk range.
@@ -122,13 +128,13 @@ def candidates(points: Tensor, scheme: QuantizationScheme, symmetric: bool):
     lo, hi = points.amin(-1, keepdim=True), points.amax(-1, keepdim=True)
     for step in range(STEPS, 0, -1):
         f = step / STEPS
-        scale, z = scale_and_zero_point(lo * f, hi * f, scheme, symmetric)
+        scale, z = scale_and_zero_point(lo * f, hi * f, scheme, symmetric, full_range)
         codes = (torch.round(points / scale) + z).clamp(scheme.qmin, scheme.qmax)
         yield f, lo * f, hi * f, codes, scale * (codes - z)
 
 
 def mse_fraction(
-    rows: Tensor, reach: Tensor, scheme: QuantizationScheme, symmetric: bool
+    rows: Tensor, reach: Tensor, scheme: QuantizationScheme, symmetric: bool, full_range: bool
 ) -> Tensor:
     """The fraction of each row's range whose grid has the least mean squared error.
 
@@ -140,7 +146,7 @@ def mse_fraction(
         pairs = [histogram(row, r) for row, r in zip(rows, reach, strict=True)]
         points, weights = (torch.stack(part) for part in zip(*pairs, strict=True))
     best, fraction = torch.full_like(reach, torch.inf), torch.ones_like(reach)
-    for f, _, _, _, rounded in candidates(points, scheme, symmetric):
+    for f, _, _, _, rounded in candidates(points, scheme, symmetric, full_range):
         error = (weights * (rounded - points).square()).sum(-1)
         fraction = torch.where(error < best, f, fraction)
         best = torch.minimum(best, error)
@@ -148,7 +154,7 @@ def mse_fraction(
 
 
 def entropy_fraction(
-    rows: Tensor, reach: Tensor, scheme: QuantizationScheme, symmetric: bool
+    rows: Tensor, reach: Tensor, scheme: QuantizationScheme, symmetric: bool, full_range: bool
 ) -> Tensor:
     """The fraction of each row's range with the least D(P‖Q), in the manner of TensorRT.
 
@@ -160,7 +166,7 @@ def entropy_fraction(
     for row, r in zip(rows, reach, strict=True):
         points, counts = histogram(row, r)
         best, fraction = torch.inf, 1.0
-        for f, lo, hi, codes, _ in candidates(points[None], scheme, symmetric):
+        for f, lo, hi, codes, _ in candidates(points[None], scheme, symmetric, full_range):
             inside = ((points >= lo[0]) & (points <= hi[0])).nonzero().flatten()
             if len(inside) == 0:
                 continue

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from . import figures, samples, visualization
-from .explorer import Control, Explorer, set_language
+from .explorer import Control, Explorer
+from .labels import set_language
 from .params import QuantizationParams
 from .quantizer import UniformQuantizer
 from .schemes import QuantizationScheme

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .params import QuantizationParams
+from .params import QuantizationParams, require_codes
 from .schemes import QuantizationScheme
 
 INT32 = torch.iinfo(torch.int32)
@@ -132,18 +132,16 @@ def integer_matmul(
     a: codes (…, M, K), scale per tensor or per row (axis -2); b: codes (K, N), scale per tensor
     or per column (axis 1); out_params: per tensor. A scale that changes along K could not be
     taken out of the sum. Returns codes (…, M, N) in out_params' dtype.
-    Raises TypeError for codes that are no integers, ValueError for shapes and layouts that do
-    not fit, OverflowError if a sum leaves int32.
+    Raises TypeError for codes that are no integers, ValueError for codes off the grid and for
+    shapes and layouts that do not fit, OverflowError if a sum leaves int32.
 
     >>> unit = QuantizationParams(torch.tensor(1.0), torch.tensor(0), -128, 127)
     >>> row, column = torch.tensor([[1, 2]]), torch.tensor([[3], [4]])
     >>> integer_matmul(row, column, unit, unit, unit).item()
     11
     """
-    for name, codes in (("a", a), ("b", b)):
-        if not isinstance(codes, Tensor) or codes.is_floating_point() or codes.is_complex():
-            found = codes.dtype if isinstance(codes, Tensor) else type(codes).__name__
-            raise TypeError(f"{name}: expected integer codes, found {found}; use quantize")
+    for name, codes, params in (("a", a, a_params), ("b", b, b_params)):
+        require_codes(codes, params, name)
     if a.dim() < 2 or b.dim() != 2 or a.shape[-1] != b.shape[0]:
         raise ValueError(
             f"a, b: expected shapes (…, M, K) and (K, N), found {tuple(a.shape)}, {tuple(b.shape)}"

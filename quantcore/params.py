@@ -32,6 +32,20 @@ def require_float_tensor(x: Tensor, name: str = "x") -> None:
         raise ValueError(f"{name}: the tensor is empty (shape {tuple(x.shape)}); give it a value")
 
 
+def require_integer_tensor(t: Tensor, name: str, advice: str = "use quantize") -> None:
+    """Refuse what is not a tensor of integers."""
+    kind = t.dtype if isinstance(t, Tensor) else None
+    if kind is None or kind.is_floating_point or kind.is_complex or kind == torch.bool:
+        found = kind or type(t).__name__
+        raise TypeError(f"{name}: expected an integer tensor, found {found}; {advice}")
+
+
+def require_int(value: int, name: str) -> None:
+    """Refuse what is not a plain integer."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name}: expected an int, found {value!r}")
+
+
 def compute_dtype(x: Tensor) -> torch.dtype:
     """float64 for float64, float32 for everything else (half precisions included)."""
     return torch.float64 if x.dtype == torch.float64 else torch.float32
@@ -39,6 +53,9 @@ def compute_dtype(x: Tensor) -> torch.dtype:
 
 def check_layout(shape: torch.Size, axis: int | None, group_size: int | None) -> None:
     """Refuse an `axis` or `group_size` that does not fit a tensor of this shape."""
+    for name, value in (("axis", axis), ("group_size", group_size)):
+        if value is not None:
+            require_int(value, name)
     if axis is not None and group_size is not None:
         raise ValueError(f"axis, group_size: give one of them, found {axis} and {group_size}")
     if axis is not None and not -len(shape) <= axis < len(shape):
@@ -80,12 +97,8 @@ class QuantizationParams:
 
     def __post_init__(self) -> None:
         require_float_tensor(self.scale, "scale")
-        z = self.zero_point
-        if not isinstance(z, Tensor) or z.is_floating_point() or z.is_complex():
-            found = z.dtype if isinstance(z, Tensor) else type(z).__name__
-            raise TypeError(f"zero_point: expected an integer tensor, found {found}; round it")
-        if z.dtype == torch.bool:
-            raise TypeError("zero_point: expected an integer tensor, found torch.bool")
+        require_integer_tensor(self.zero_point, "zero_point", "round it")
+        z = self.zero_point.to(torch.int64)  # an unsigned one would compare wrongly with qmin < 0
         if z.shape != self.scale.shape:
             raise ValueError(
                 f"zero_point: its shape {tuple(z.shape)} differs from the scale's "
@@ -93,9 +106,8 @@ class QuantizationParams:
             )
         for name in ("qmin", "qmax", "axis", "group_size"):
             value = getattr(self, name)
-            optional = name in ("axis", "group_size") and value is None
-            if not optional and (not isinstance(value, int) or isinstance(value, bool)):
-                raise TypeError(f"{name}: expected an int, found {value!r}")
+            if value is not None or name in ("qmin", "qmax"):
+                require_int(value, name)
         if self.qmin >= self.qmax:
             raise ValueError(f"qmin, qmax: expected qmin < qmax, found {self.qmin}, {self.qmax}")
         storage_dtype(self.qmin, self.qmax)
@@ -170,10 +182,22 @@ class QuantizationParams:
             parts = list(x.split(group_size, dim=-1))
         else:
             parts = [x.flatten()]
-        ranges = [calibrate(part, method, percentile, scheme, symmetric) for part in parts]
+        grid = scheme, symmetric, full_range
+        ranges = [calibrate(part, method, percentile, *grid) for part in parts]
         if group_size is None:
             lo, hi = ranges[0]
         else:
             lo, hi = (torch.stack(ends, -1) for ends in zip(*ranges, strict=True))
-        scale, zero_point = scale_and_zero_point(lo, hi, scheme, symmetric, full_range)
+        scale, zero_point = scale_and_zero_point(lo, hi, *grid)
         return cls(scale, zero_point, scheme.qmin, scheme.qmax, axis, group_size)
+
+
+def require_codes(q: Tensor, params: QuantizationParams, name: str = "q") -> None:
+    """Refuse what is not a tensor of codes on the parameters' grid."""
+    require_integer_tensor(q, name)
+    least, greatest = (v.item() for v in q.aminmax()) if q.numel() else (params.qmin, params.qmax)
+    if least < params.qmin or greatest > params.qmax:
+        raise ValueError(
+            f"{name}: expected codes in [{params.qmin}, {params.qmax}], "
+            f"found [{least}, {greatest}]; use quantize with the same parameters"
+        )

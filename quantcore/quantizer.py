@@ -14,7 +14,7 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
-from .params import QuantizationParams, compute_dtype, require_float_tensor
+from .params import QuantizationParams, compute_dtype, require_codes, require_float_tensor
 
 PIECE = 2**19  # how many values are taken through all operations before the next ones
 
@@ -65,16 +65,7 @@ class UniformQuantizer:
         Raises TypeError if `q` is no integer tensor, ValueError for a code off the grid.
         """
         p = self.params
-        if not isinstance(q, Tensor) or q.is_floating_point() or q.is_complex():
-            found = q.dtype if isinstance(q, Tensor) else type(q).__name__
-            raise TypeError(f"q: expected an integer tensor, found {found}; use quantize")
-        if q.dtype == torch.bool:
-            raise TypeError("q: expected an integer tensor, found torch.bool; use quantize")
-        if q.numel() and (q.min() < p.qmin or q.max() > p.qmax):
-            raise ValueError(
-                f"q: expected codes in [{p.qmin}, {p.qmax}], "
-                f"found [{q.min().item()}, {q.max().item()}]"
-            )
+        require_codes(q, p)
         scale, zero_point = self._spread(q, p.scale), self._spread(q, p.zero_point)
         x = (q.to(scale.dtype) - zero_point).mul_(scale)
         return self._saturate(x, scale.dtype)
@@ -132,7 +123,8 @@ class UniformQuantizer:
         dtype = compute_dtype(x)
         scale = self._spread(x, self.params.scale.to(dtype))
         info = torch.finfo(dtype)  # a float64 scale may be too small for float32
-        return scale.clamp_min(info.tiny * info.eps), self._spread(x, self.params.zero_point)
+        zero_point = self.params.zero_point.to(torch.int32)  # wide enough to subtract from qmin
+        return scale.clamp_min(info.tiny * info.eps), self._spread(x, zero_point)
 
     def _spread(self, x: Tensor, t: Tensor) -> Tensor:
         """Broadcast one entry per tensor, channel or group against the values of x."""

@@ -10,6 +10,8 @@ from string import Template
 
 from PIL import Image
 
+from .labels import label
+
 BUDGET = 1_500_000  # bytes of HTML that one figure may take
 PAGE_ITSELF = 60_000  # of these, for everything but the frames: the first frame comes twice
 # How a frame becomes WebP, best first: the first that fits the budget is taken. Few colours suit
@@ -116,8 +118,6 @@ def _frames(explorer, states: list[tuple], encoding: dict) -> list[dict] | None:
 
 
 def _input(control) -> str:
-    from .explorer import label
-
     name, count = html.escape(label(control.name)), len(control.values)
     start = control.values.index(control.start)
     if control.kind == "checkbox":

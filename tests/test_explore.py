@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from quantcore import explore, samples
-from quantcore.explorer import Control, Explorer, label
+from quantcore.explorer import Control, Explorer
 from quantcore.information import error_report
+from quantcore.labels import label
 from quantcore.sheet import Sheet
 from quantcore.static import BUDGET, static_html
 
