@@ -5,8 +5,9 @@ WINDOWS := $(filter Windows_NT,$(OS))
 PYTHON ?= $(if $(WINDOWS),python,python3)
 BIN := .venv/$(if $(WINDOWS),Scripts,bin)
 READY := .venv/ready
+BOOK := .venv/book-ready
 
-.PHONY: help lab test bench notebooks format
+.PHONY: help lab test bench notebooks book book-serve format
 
 help:                ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
@@ -23,12 +24,23 @@ bench: $(READY)      ## measure speed against torch, side by side
 notebooks: $(READY)  ## execute the notebooks from their .py sources
 	$(BIN)/python notebooks/build.py
 
+book: $(BOOK)        ## build the book, every edition, into _book
+	$(BIN)/python book/build.py
+
+book-serve: $(BOOK)  ## serve the book with live reload; ARGS="--port 3001" adds options
+	$(BIN)/python book/build.py --serve $(ARGS)
+
 format: $(READY)     ## format the code, and fix what ruff can fix
-	$(BIN)/ruff format quantcore tests benchmarks
-	$(BIN)/ruff check --fix quantcore tests benchmarks
+	$(BIN)/ruff format quantcore tests benchmarks book notebooks/build.py
+	$(BIN)/ruff check --fix quantcore tests benchmarks book notebooks/build.py
 
 # The stamp is written last, so an installation that was cut short is taken up again.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -c constraints.txt -e ".[lab,test]"
 	touch $(READY)
+
+# What the book needs besides, installed with the first `make book`.
+$(BOOK): $(READY)
+	$(BIN)/python -m pip install -c constraints.txt -e ".[book]"
+	touch $(BOOK)

@@ -1,0 +1,101 @@
+"""Build every edition of the book into _book, or serve one: `python book/build.py --serve en`.
+
+An edition is a folder of notebooks with a SUMMARY.md. Each is `mdbook build` with mdBook's own
+variables set over book.toml. What mdBook warns of ends the build.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TITLES = {"zh": "量化的基础与数学原理", "en": "Foundations of quantization"}
+# The first page chooses the reader's language where the book has it.
+FRONT = """<!doctype html>
+<html lang="{first}">
+<meta charset="utf-8">
+<title>{title}</title>
+<script>
+const editions = {editions};
+const wanted = navigator.languages.map(l => l.slice(0, 2)).find(l => editions.includes(l));
+location.replace((wanted || editions[0]) + '/index.html');
+</script>
+<ul>{links}</ul>
+</html>
+"""
+
+
+def editions() -> list[str]:
+    """The editions that exist; the first is the one that book.toml describes."""
+    found = {path.parent.name for path in ROOT.glob("notebooks/[!.]*/SUMMARY.md")}
+    return sorted(found, key=lambda name: (name != "zh", name))
+
+
+def variables(edition: str, target: Path) -> dict[str, str]:
+    """The environment in which mdbook builds this edition into the target."""
+    # mdbook starts `python`: the one that runs this.
+    scripts = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
+    return os.environ | {
+        "PATH": os.pathsep.join([*scripts, os.environ.get("PATH", "")]),
+        "PYTHONIOENCODING": "utf-8",
+        "MDBOOK_BOOK__SRC": f"notebooks/{edition}",
+        "MDBOOK_BOOK__LANGUAGE": edition,
+        "MDBOOK_BOOK__TITLE": TITLES.get(edition, TITLES["en"]),
+        "MDBOOK_BUILD__BUILD_DIR": str(target),
+    }
+
+
+def build(edition: str, target: Path) -> None:
+    """Build one edition. Exits where mdbook fails, and where it warns."""
+    env = variables(edition, target)
+    warnings = []
+    with subprocess.Popen(
+        ["mdbook", "build", str(ROOT)],
+        env=env,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    ) as mdbook:
+        for line in mdbook.stderr:
+            sys.stderr.write(line)
+            sys.stderr.flush()
+            if re.match(r"\s*(\S+Z\s+)?(WARN|ERROR)\b", re.sub(r"\x1b\[[\d;]*m", "", line)):
+                warnings.append(line)
+    if mdbook.returncode or warnings:
+        sys.exit(f"{edition}: the book was not built" + (": mdbook warned" if warnings else ""))
+
+
+def write_front(folder: Path, built: list[str]) -> None:
+    """The page above the editions."""
+    links = "".join(f'<li><a href="{e}/index.html">{TITLES.get(e, e)}</a></li>' for e in built)
+    page = FRONT.format(first=built[0], title=TITLES.get(built[0], ""), editions=built, links=links)
+    (folder / "index.html").write_text(page, "utf-8", newline="\n")
+
+
+def main() -> None:
+    """Read the command line, and build or serve."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("editions", nargs="*", help="which ones (default: all)")
+    parser.add_argument("--out", type=Path, default=ROOT / "_book", help="default: _book")
+    parser.add_argument("--serve", action="store_true", help="serve one, with live reload")
+    chosen, rest = parser.parse_known_args()
+    known = editions()
+    wanted = chosen.editions or known
+    if unknown := set(wanted) - set(known):
+        parser.error(f"no such edition: {', '.join(sorted(unknown))}; there are {known}")
+    if chosen.serve:
+        env = variables(wanted[0], chosen.out.resolve() / ".serve")
+        sys.exit(subprocess.call(["mdbook", "serve", str(ROOT), *rest], env=env))
+    if rest:
+        parser.error(f"not understood: {' '.join(rest)}")
+    for edition in wanted:
+        build(edition, chosen.out.resolve() / edition)
+    write_front(chosen.out, wanted)
+
+
+if __name__ == "__main__":
+    main()
