@@ -153,7 +153,7 @@ def test_integer_matmul_refuses_what_cannot_be():
     along_k = QuantizationParams.from_tensor(b, INT8, axis=0)
     with pytest.raises(ValueError, match="b_params: expected a scale per tensor or along axis 1"):
         integer_matmul(qa, UniformQuantizer(along_k).quantize(b), pa, along_k, po)
-    with pytest.raises(TypeError, match="a: expected integer codes, found torch.float32"):
+    with pytest.raises(TypeError, match="a: expected an integer tensor, found torch.float32"):
         integer_matmul(a, qb, pa, pb, po)
     with pytest.raises(ValueError, match=r"a, b: expected shapes \(…, M, K\) and \(K, N\)"):
         integer_matmul(qa, qb.T, pa, pb, po)
