@@ -1,4 +1,4 @@
-"""Build every edition of the book into _book, or serve one: `python book/build.py --serve en`.
+"""Build every edition of the book into _book, or serve one: `book/build.py --serve --port 3001`.
 
 An edition is a folder of notebooks with a SUMMARY.md. Each is `mdbook build` with mdBook's own
 variables set over book.toml. What mdBook warns of ends the build.
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,17 +80,19 @@ def write_front(folder: Path, built: list[str]) -> None:
 def main() -> None:
     """Read the command line, and build or serve."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("editions", nargs="*", help="which ones (default: all)")
+    parser.add_argument("--edition", action="append", help="only this one; may be repeated")
     parser.add_argument("--out", type=Path, default=ROOT / "_book", help="default: _book")
-    parser.add_argument("--serve", action="store_true", help="serve one, with live reload")
+    parser.add_argument("--serve", action="store_true", help="serve the first, with live reload")
     chosen, rest = parser.parse_known_args()
     known = editions()
-    wanted = chosen.editions or known
+    wanted = chosen.edition or known
     if unknown := set(wanted) - set(known):
         parser.error(f"no such edition: {', '.join(sorted(unknown))}; there are {known}")
     if chosen.serve:
         env = variables(wanted[0], chosen.out.resolve() / ".serve")
-        sys.exit(subprocess.call(["mdbook", "serve", str(ROOT), *rest], env=env))
+        with suppress(KeyboardInterrupt):
+            sys.exit(subprocess.call(["mdbook", "serve", str(ROOT), *rest], env=env))
+        return
     if rest:
         parser.error(f"not understood: {' '.join(rest)}")
     for edition in wanted:

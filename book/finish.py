@@ -35,7 +35,7 @@ def main(context: dict) -> None:
     edition = Path(config["book"]["src"]).name
     target = Path(context["destination"]).parent
     pages = target / "html"
-    serving = "livereload-endpoint" in config["output"]["html"]
+    serving = "live-reload-endpoint" in config["output"]["html"]
     found = [c["path"].removesuffix(".ipynb") for c in chapters(context["book"]["items"])]
 
     clean(pages)

@@ -271,6 +271,13 @@ def test_an_unknown_key_is_an_error(tmp_path):
     assert run_mdbook(folder).returncode != 0
 
 
+def test_serving_leaves_the_pages_where_mdbook_serves_them(tmp_path):
+    folder = write_book(tmp_path, a=[new_markdown_cell("# A")])
+    built(folder, MDBOOK_OUTPUT__HTML__LIVE_RELOAD_ENDPOINT="__livereload")
+    assert (folder / "_book/zh/html/a.html").exists()
+    assert (folder / "_book/zh/html/editions.js").exists()
+
+
 def test_editions_know_of_each_other(tmp_path):
     for name, pages in {"zh": ["a.html", "b.html"], "en": ["b.html"]}.items():
         (tmp_path / name).mkdir()
