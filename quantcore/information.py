@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .params import compute_dtype, require_float_tensor
+from .params import compute_dtype, require_float_tensor, require_int, require_integer_tensor
 from .quantizer import UniformQuantizer
 
 
@@ -88,17 +88,17 @@ def error_report(x: Tensor, quantizer: UniformQuantizer) -> ErrorReport:
         ends = torch.stack(piece.aminmax()) if not whole else piece
         if not quantizer.in_range(ends).all():  # codes are monotone: then none is clamped
             clipped += piece.numel() - quantizer.in_range(piece).sum().item()
-    if noise == 0 or signal == 0:
-        sqnr = math.inf if noise == 0 else -math.inf
-    else:
+    if 0 < noise < math.inf and 0 < signal < math.inf:
         sqnr = 10 * (math.log10(signal) - math.log10(noise))
+    else:
+        sqnr = sqnr_db(x, quantizer.forward(x))
     return ErrorReport(noise / x.numel(), sqnr, clipped / x.numel())
 
 
 def _energy(x: Tensor) -> float:
     """Σ x²; in float64, which is slow, only where float32 squares could be lost."""
     flat = x.flatten().to(compute_dtype(x))
-    energy = torch.dot(flat, flat).item()
+    energy = sum(torch.dot(part, part).item() for part in flat.split(2**18))
     return energy if 1e-26 < energy < 1e36 else flat.double().square().sum().item()
 
 
@@ -111,9 +111,7 @@ def entropy(codes: Tensor) -> float:
     >>> entropy(torch.tensor([0, 0, 1, 2]))
     1.5
     """
-    if not isinstance(codes, Tensor) or codes.is_floating_point() or codes.is_complex():
-        found = codes.dtype if isinstance(codes, Tensor) else type(codes).__name__
-        raise TypeError(f"codes: expected an integer tensor, found {found}; use quantize")
+    require_integer_tensor(codes, "codes")
     if codes.numel() == 0:
         raise ValueError("codes: the tensor is empty; give it a value")
     p = codes.unique(return_counts=True)[1].double() / codes.numel()
@@ -158,20 +156,21 @@ def lloyd_max(levels: int, source: str | Tensor) -> ScalarQuantizer:
     [-1.5104, -0.4528, 0.4528, 1.5104]
     """
     levels = _check_levels(levels)
-    moments, quantile = _source(source)
+    source = _source(source)
     # Panter and Dite: the best density of levels follows p^(1/3), close to a wider p.
     spread = (torch.arange(levels, dtype=torch.float64) + 0.5) / levels
-    y = quantile(spread)
+    y = source.quantile(spread)
     previous = math.inf
     for _ in range(20_000):
         t = (y[1:] + y[:-1]) / 2
-        p, m1, m2 = _cells(moments, t)
+        p, m1, m2 = _cells(source, t)
         y = torch.where(p > 0, m1 / p.clamp_min(1e-300), y)
+        y = y.sort().values  # rounding may swap levels that are equal
         mse = (m2 - 2 * y * m1 + y**2 * p).sum().item()
-        if previous - mse <= 1e-13 * mse:
+        if previous - mse <= 1e-13 * abs(mse):  # rounding may make it negative
             break
         previous = mse
-    return _quantizer(y, moments)
+    return _quantizer(y, source)
 
 
 def optimal_uniform(levels: int, source: str | Tensor) -> ScalarQuantizer:
@@ -185,15 +184,15 @@ def optimal_uniform(levels: int, source: str | Tensor) -> ScalarQuantizer:
     (0.586, 0.03744)
     """
     levels = _check_levels(levels)
-    moments, quantile = _source(source)
+    source = _source(source)
     far = torch.tensor([1e-9, 1 - 1e-9], dtype=torch.float64)
-    _, mean, power = (part.sum() for part in _cells(moments, far[:0]))
+    _, mean, power = (part.sum() for part in _cells(source, far[:0]))
     place = torch.arange(levels, dtype=torch.float64) - (levels - 1) / 2
 
     def quantizer(step: float) -> ScalarQuantizer:
-        return _quantizer(mean + step * place, moments)
+        return _quantizer(mean + step * place, source)
 
-    reach = (quantile(far) - mean).abs().max().item()
+    reach = (source.quantile(far) - mean).abs().max().item()
     if levels == 1 or power - mean**2 <= 0:
         return quantizer(0.0)
     # A coarse look over the whole range finds the valley, golden sections its floor.
@@ -208,43 +207,58 @@ def optimal_uniform(levels: int, source: str | Tensor) -> ScalarQuantizer:
 
 
 def _check_levels(levels: int) -> int:
-    if not isinstance(levels, int) or isinstance(levels, bool):
-        raise TypeError(f"levels: expected an int, found {levels!r}")
+    require_int(levels, "levels")
     if levels < 1:
         raise ValueError(f"levels: expected at least 1, found {levels}")
     return levels
 
 
-def _cells(moments: Callable, t: Tensor) -> list[Tensor]:
+class _Source(NamedTuple):
+    """A source as functions of u, where x = unit · (center + u).
+
+    moments(t) returns ∫ p, ∫ u p and ∫ u² p, each from -∞ to t, for a tensor of t.
+    quantile(p) is about that of p^(1/3), from which `lloyd_max` starts.
+    """
+
+    moments: Callable
+    quantile: Callable
+    unit: float = 1.0
+    center: float = 0.0
+
+
+def _cells(source: _Source, t: Tensor) -> list[Tensor]:
     """Probability, first and second moment of each cell between the thresholds."""
     ends = torch.cat([t.new_tensor([-math.inf]), t, t.new_tensor([math.inf])])
-    return [part.diff() for part in moments(ends)]
+    return [part.diff() for part in source.moments(ends)]
 
 
-def _quantizer(y: Tensor, moments: Callable) -> ScalarQuantizer:
+def _quantizer(y: Tensor, source: _Source) -> ScalarQuantizer:
     t = (y[1:] + y[:-1]) / 2
-    p, m1, m2 = _cells(moments, t)
+    p, m1, m2 = _cells(source, t)
     mse = (m2 - 2 * y * m1 + y**2 * p).sum().clamp_min(0).item()
-    return ScalarQuantizer(y, t, mse)
+    y, t = (source.unit * (source.center + u) for u in (y, t))
+    return ScalarQuantizer(y, t, source.unit * (source.unit * mse))
 
 
-def _source(source: str | Tensor) -> tuple[Callable, Callable]:
-    """The source as two functions: its moments up to t, and its quantile (about p^(1/3)).
-
-    moments(t) returns ∫ p, ∫ x p and ∫ x² p, each from -∞ to t, for a tensor of t.
-    """
+def _source(source: str | Tensor) -> _Source:
     if isinstance(source, Tensor):
         return _samples(source)
+    if not isinstance(source, str):
+        raise TypeError(f"source: expected a name or a tensor, found {type(source).__name__}")
     if source not in _DENSITIES:
         raise ValueError(f"source: {source!r} is not known; use one of {list(_DENSITIES)}")
     return _DENSITIES[source]
 
 
-def _samples(source: Tensor) -> tuple[Callable, Callable]:
+def _samples(source: Tensor) -> _Source:
     require_float_tensor(source, "source")
-    x = source.detach().double().flatten().sort().values
+    x = source.detach().cpu().double().flatten().sort().values
     if not x.isfinite().all():
         raise ValueError("source: found NaN or infinite values; remove them")
+    # About the mean, in units of the largest magnitude: no square overflows, no sum cancels.
+    unit = x.abs().max().item() or 1.0
+    center = (x / unit).mean().item()
+    x = x / unit - center
     powers = [torch.ones_like(x), x, x**2]
     sums = [torch.cat([x.new_zeros(1), p.cumsum(0) / len(x)]) for p in powers]
 
@@ -252,7 +266,7 @@ def _samples(source: Tensor) -> tuple[Callable, Callable]:
         below = torch.searchsorted(x, t, right=True)
         return [s[below] for s in sums]
 
-    return moments, lambda p: x[(p * len(x)).long().clamp(0, len(x) - 1)]
+    return _Source(moments, lambda p: x[(p * len(x)).long().clamp(0, len(x) - 1)], unit, center)
 
 
 def _normal_moments(t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -277,10 +291,10 @@ def _uniform_moments(t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 _DENSITIES = {
-    "normal": (_normal_moments, lambda p: torch.special.ndtri(p) * math.sqrt(3)),
-    "laplace": (
+    "normal": _Source(_normal_moments, lambda p: torch.special.ndtri(p) * math.sqrt(3)),
+    "laplace": _Source(
         _laplace_moments,
         lambda p: -3 / math.sqrt(2) * (p - 0.5).sign() * torch.log1p(-2 * (p - 0.5).abs()),
     ),
-    "uniform": (_uniform_moments, lambda p: (2 * p - 1) * math.sqrt(3)),
+    "uniform": _Source(_uniform_moments, lambda p: (2 * p - 1) * math.sqrt(3)),
 }

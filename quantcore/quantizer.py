@@ -91,6 +91,8 @@ class UniformQuantizer:
     def _fake_quantize(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         p = self.params
         scale, zero_point = self.layout(x)
+        if out is not None and not isinstance(out, Tensor):
+            raise TypeError(f"out: expected a tensor like x, found {type(out).__name__}")
         if out is not None and (out.shape, out.dtype, out.device) != (x.shape, x.dtype, x.device):
             raise ValueError(
                 f"out: expected shape {tuple(x.shape)}, {x.dtype}, {x.device}; "

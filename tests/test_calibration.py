@@ -1,0 +1,214 @@
+"""How a range is chosen: by its ends, by percentile, by squared error, by entropy."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantcore import QuantizationParams, QuantizationScheme, samples
+from quantcore.calibration import BINS, METHODS, calibrate
+
+INT4, INT8, UINT8 = (QuantizationScheme[n] for n in ("INT4", "INT8", "UINT8"))
+
+
+def chosen(x, scheme, symmetric, method, percentile=99.9):
+    """The two ends that a method chooses for the whole tensor, as plain numbers."""
+    lo, hi = calibrate(x.flatten(), method, percentile, scheme, symmetric)
+    return lo.item(), hi.item()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", samples.SHAPES)
+def test_no_method_widens_the_range(shape, method):
+    x = samples.distribution(shape, 5000)
+    for scheme, symmetric in ((INT8, True), (INT4, False), (UINT8, False)):
+        lo, hi = chosen(x, scheme, symmetric, method)
+        assert x.min() <= lo <= hi <= x.max()
+
+
+# ---- percentile ----------------------------------------------------------------------------
+
+
+@given(st.integers(1, 300), st.integers(5001, 10_000), st.integers(0, 99))
+def test_percentile_is_an_order_statistic(n, hundredths, seed):
+    x, percentile = samples.distribution("laplace", n, seed), hundredths / 100
+    k = math.ceil(Fraction(hundredths, 10_000) * n)  # the ⌈p/100 · n⌉-th smallest
+    ordered, magnitudes = x.sort().values.tolist(), x.abs().sort().values.tolist()
+    lo, hi = chosen(x, INT8, False, "percentile", percentile)
+    assert (lo, hi) == (ordered[n - k], ordered[k - 1])
+    lo, hi = chosen(x, INT8, True, "percentile", percentile)
+    assert max(-lo, hi) == magnitudes[k - 1]
+
+
+def test_percentile_counts_exactly_in_a_long_tensor():
+    x = torch.randperm(100_000, generator=torch.Generator().manual_seed(0)).double() + 1
+    for text in ("99.9", "99.99", "99.999", "55.1", "99.95"):
+        k = Fraction(text) / 100 * 100_000
+        assert k.denominator == 1
+        assert chosen(x, INT8, False, "percentile", float(text))[1] == k
+
+
+@pytest.mark.parametrize("layout", [{}, {"axis": 1}, {"group_size": 30}])
+def test_percentile_100_is_minmax(layout):
+    x = samples.distribution("laplace", 1000).view(10, 100)
+    for symmetric in (True, False):
+        a, b = (
+            QuantizationParams.from_tensor(x, INT8, symmetric, **layout, **method)
+            for method in ({"method": "percentile", "percentile": 100}, {"method": "minmax"})
+        )
+        assert torch.equal(a.scale, b.scale) and torch.equal(a.zero_point, b.zero_point)
+
+
+def test_percentile_per_channel_sorts_each_channel():
+    x = samples.distribution("outliers", 3000).view(3, 1000)
+    p = QuantizationParams.from_tensor(x, INT8, axis=0, method="percentile", percentile=99)
+    assert torch.equal(p.scale, x.abs().sort().values[:, 989] / 127)
+
+
+# ---- mse -----------------------------------------------------------------------------------
+
+
+def mse(x, scale, zero_point, scheme):
+    """Mean squared error of the definition, in numpy."""
+    codes = np.clip(np.rint(x / scale) + zero_point, scheme.qmin, scheme.qmax)
+    return np.mean((scale * (codes - zero_point) - x) ** 2, dtype=np.float64)
+
+
+def least_mse(x, scheme, symmetric, full_range=False):
+    """The naive search: quantize all of x with 100 shrunk ranges, and keep the best."""
+    lo, hi = min(x.min(), np.float32(0)), max(x.max(), np.float32(0))
+    errors = []
+    for f in range(1, 101):
+        if symmetric:
+            steps = 2 ** (scheme.bit_width - 1) if full_range else scheme.qmax
+            scale, zero = max(-lo, hi) * np.float32(f / 100 / steps), np.float32(0)
+        else:
+            scale = (hi - lo) * np.float32(f / 100 / (scheme.qmax - scheme.qmin))
+            zero = np.rint(scheme.qmin - lo * np.float32(f / 100) / scale)
+            zero = np.clip(zero, scheme.qmin, scheme.qmax)
+        errors.append(mse(x, scale, zero, scheme))
+    return min(errors)
+
+
+@pytest.mark.parametrize("n", [3000, 100_000])  # value by value, and by histogram
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("shape", samples.SHAPES)
+def test_mse_is_within_one_percent_of_a_full_search(shape, symmetric, bits, n):
+    assert 3000 <= BINS < 100_000
+    x, scheme = samples.distribution(shape, n), QuantizationScheme.from_bits(bits)
+    p = QuantizationParams.from_tensor(x, scheme, symmetric, method="mse")
+    found = mse(x.numpy(), p.scale.numpy(), p.zero_point.numpy(), scheme)
+    assert found <= 1.01 * least_mse(x.numpy(), scheme, symmetric)
+
+
+@pytest.mark.parametrize("n", [3000, 20_000])
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_mse_searches_the_grid_that_is_used(bits, n):
+    x, scheme = samples.distribution("laplace", n), QuantizationScheme.from_bits(bits)
+    p = QuantizationParams.from_tensor(x, scheme, full_range=True, method="mse")
+    found = mse(x.numpy(), p.scale.numpy(), 0, scheme)
+    assert found <= 1.01 * least_mse(x.numpy(), scheme, True, full_range=True)
+    unsigned = QuantizationScheme.from_bits(bits, signed=False)
+    p = QuantizationParams.from_tensor(x.abs(), unsigned, method="mse")
+    found = mse(x.abs().numpy(), p.scale.numpy(), 0, unsigned)
+    assert found <= 1.01 * least_mse(x.abs().numpy(), unsigned, True)
+
+
+@pytest.mark.parametrize("n", [3000, 20_000])
+@pytest.mark.parametrize("scheme", [INT4, UINT8])
+def test_mse_searches_each_channel_and_each_group(scheme, n):
+    x = torch.stack([samples.distribution(shape, n) for shape in samples.SHAPES])
+    x = x * 10.0 ** torch.arange(-2, 3)[:, None]
+    flat = x.view(1, -1)[:, :-7]  # the last group is shorter
+    channels = QuantizationParams.from_tensor(x, scheme, False, axis=0, method="mse")
+    groups = QuantizationParams.from_tensor(flat, scheme, False, group_size=n, method="mse")
+    for p, length in ((channels, n), (groups, n - 7)):
+        scales, zeros = p.scale.flatten().numpy(), p.zero_point.flatten().numpy()
+        for i, row in enumerate(x.numpy()):
+            row = row[:length] if i == 4 else row
+            found = mse(row, scales[i], zeros[i], scheme)
+            assert found <= 1.01 * least_mse(row, scheme, False)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_mse_does_not_depend_on_the_unit(scale):
+    for n in (3000, 20_000):
+        x = samples.distribution("laplace", n).double()
+        here = chosen(x, INT4, True, "mse")[1] * scale
+        assert chosen(x * scale, INT4, True, "mse")[1] == pytest.approx(here, rel=1e-9)
+        # In float32 two neighbouring fractions may tie, which are 0.01 of the range apart.
+        in_float32 = chosen((x * scale).float(), INT4, True, "mse")[1]
+        assert in_float32 == pytest.approx(here, abs=0.0101 * x.max().item() * scale)
+
+
+# ---- entropy -------------------------------------------------------------------------------
+
+
+def least_divergence(x, scheme, symmetric):
+    """D(P‖Q) of 100 shrunk ranges, in plain Python; returns the best fraction.
+
+    P is the histogram with the tails moved to the ends of the range; Q spreads each code's mass
+    over those of its bins that are not empty.
+    """
+    lo, hi = float(x.min()), float(x.max())
+    counts = np.histogram(x, BINS, (lo, hi))[0].tolist()
+    points = np.linspace(lo, hi, BINS)
+    best, best_fraction = math.inf, None
+    for percent in range(100, 0, -1):
+        a, b = lo * percent / 100, hi * percent / 100
+        ends = torch.tensor([a, b], dtype=torch.float64)
+        p = QuantizationParams.from_tensor(ends, scheme, symmetric)
+        codes = np.rint(points / p.scale.item()) + p.zero_point.item()
+        codes = np.clip(codes, scheme.qmin, scheme.qmax).tolist()
+        inside = [i for i, v in enumerate(points) if a <= v <= b]
+        if not inside:
+            continue
+        mass, bins = {}, {}
+        for i in inside:
+            mass[codes[i]] = mass.get(codes[i], 0) + counts[i]
+            bins[codes[i]] = bins.get(codes[i], 0) + (counts[i] > 0)
+        Q = [mass[codes[i]] / bins[codes[i]] if counts[i] else 0 for i in inside]
+        P = [counts[i] for i in inside]
+        P[0] += sum(counts[: inside[0]])
+        P[-1] += sum(counts[inside[-1] + 1 :])
+        # Where P > 0 and Q = 0 the divergence is infinite; 1e-12 in place of 0 keeps an order.
+        total_p, total_q = sum(P), max(sum(Q), 1e-300)
+        divergence = 0.0
+        for p, q in zip(P, Q, strict=True):
+            if p:
+                divergence += p / total_p * math.log(p / total_p / max(q / total_q, 1e-12))
+        if divergence < best - 1e-12:
+            best, best_fraction = divergence, percent / 100
+    return best_fraction
+
+
+@pytest.mark.parametrize(
+    "shape, n",
+    [("normal", 300), ("laplace", 3000), ("outliers", 3000), ("uniform", 500), ("relu", 1000)],
+)
+def test_entropy_is_the_least_divergence_of_a_brute_search(shape, n):
+    x = samples.distribution(shape, n).double()
+    for scheme, symmetric in ((INT4, True), (UINT8, False)):
+        fraction = least_divergence(x.numpy(), scheme, symmetric)
+        lo, hi = chosen(x, scheme, symmetric, "entropy")
+        assert (lo, hi) == pytest.approx((x.min().item() * fraction, x.max().item() * fraction))
+
+
+def test_entropy_keeps_uniform_data_whole_and_cuts_outliers():
+    uniform, outliers = (samples.distribution(s, 100_000) for s in ("uniform", "outliers"))
+    for symmetric in (True, False):
+        assert chosen(uniform, INT8, symmetric, "entropy") == (uniform.min(), uniform.max())
+        lo, hi = chosen(outliers, INT8, symmetric, "entropy")
+        assert outliers.min() < lo and hi < outliers.max()
+
+
+def test_entropy_does_not_depend_on_the_unit():
+    x = samples.distribution("outliers", 20_000).double()
+    here = chosen(x, INT8, True, "entropy")[1]
+    assert here < x.max()
+    assert chosen(x * 2.0**90, INT8, True, "entropy")[1] == here * 2.0**90
