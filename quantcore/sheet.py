@@ -166,7 +166,7 @@ class Sheet:
     def _fit(self) -> None:
         """Ends for the axes that no frame() fixed."""
         for ax in self.axes:
-            if ax.get_autoscale_on():
+            if ax.get_autoscalex_on() or ax.get_autoscaley_on():
                 ax.relim()
                 ax.autoscale_view()
 
