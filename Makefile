@@ -5,7 +5,6 @@ WINDOWS := $(filter Windows_NT,$(OS))
 PYTHON ?= $(if $(WINDOWS),python,python3)
 BIN := .venv/$(if $(WINDOWS),Scripts,bin)
 READY := .venv/ready
-BOOK := .venv/book-ready
 
 .PHONY: help lab test bench notebooks book book-serve format
 
@@ -24,10 +23,10 @@ bench: $(READY)      ## measure speed against torch, side by side
 notebooks: $(READY)  ## execute the notebooks from their .py sources
 	$(BIN)/python notebooks/build.py
 
-book: $(BOOK)        ## build the book, every edition, into _book
+book: $(READY)       ## build the book, every edition, into _book
 	$(BIN)/python book/build.py
 
-book-serve: $(BOOK)  ## serve the book with live reload; ARGS="--port 3001" adds options
+book-serve: $(READY) ## serve the book with live reload; ARGS="--port 3001" adds options
 	$(BIN)/python book/build.py --serve $(ARGS)
 
 format: $(READY)     ## format the code, and fix what ruff can fix
@@ -37,10 +36,5 @@ format: $(READY)     ## format the code, and fix what ruff can fix
 # The stamp is written last, so an installation that was cut short is taken up again.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -c constraints.txt -e ".[lab,test]"
+	$(BIN)/python -m pip install -c constraints.txt -e ".[lab,test,book]"
 	touch $(READY)
-
-# What the book needs besides, installed with the first `make book`.
-$(BOOK): $(READY)
-	$(BIN)/python -m pip install -c constraints.txt -e ".[book]"
-	touch $(BOOK)

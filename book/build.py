@@ -7,6 +7,7 @@ variables set over book.toml. What mdBook warns of ends the build.
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+# What mdBook says before a warning or an error of its own, once the colours are removed.
+COMPLAINT = re.compile(r"\s*(\S+Z\s+)?(WARN|ERROR)\b")
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 TITLES = {"zh": "量化的基础与数学原理", "en": "Foundations of quantization"}
 # The first page chooses the reader's language where the book has it.
 FRONT = """<!doctype html>
@@ -50,24 +54,34 @@ def variables(edition: str, target: Path) -> dict[str, str]:
     }
 
 
+def mdbook(env: dict[str, str]) -> str:
+    """The path of mdbook. Windows would look for it on our own PATH, and not on that of `env`."""
+    found = shutil.which("mdbook", path=env["PATH"])
+    return found or sys.exit("there is no mdbook: pip install -c constraints.txt -e '.[book]'")
+
+
+def complains(line: str) -> bool:
+    """Whether mdBook warns in this line; what the kernels log is no warning of mdBook's."""
+    return COMPLAINT.match(COLOUR.sub("", line)) is not None
+
+
 def build(edition: str, target: Path) -> None:
     """Build one edition. Exits where mdbook fails, and where it warns."""
     env = variables(edition, target)
-    warnings = []
+    warned = False
     with subprocess.Popen(
-        ["mdbook", "build", str(ROOT)],
+        [mdbook(env), "build", str(ROOT)],
         env=env,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
-    ) as mdbook:
-        for line in mdbook.stderr:
+    ) as process:
+        for line in process.stderr:
             sys.stderr.write(line)
             sys.stderr.flush()
-            if re.match(r"\s*(\S+Z\s+)?(WARN|ERROR)\b", re.sub(r"\x1b\[[\d;]*m", "", line)):
-                warnings.append(line)
-    if mdbook.returncode or warnings:
-        sys.exit(f"{edition}: the book was not built" + (": mdbook warned" if warnings else ""))
+            warned |= complains(line)
+    if process.returncode or warned:
+        sys.exit(f"{edition}: the book was not built" + (": mdbook warned" if warned else ""))
 
 
 def write_front(folder: Path, built: list[str]) -> None:
@@ -91,7 +105,7 @@ def main() -> None:
     if chosen.serve:
         env = variables(wanted[0], chosen.out.resolve() / ".serve")
         with suppress(KeyboardInterrupt):
-            sys.exit(subprocess.call(["mdbook", "serve", str(ROOT), *rest], env=env))
+            sys.exit(subprocess.call([mdbook(env), "serve", str(ROOT), *rest], env=env))
         return
     if rest:
         parser.error(f"not understood: {' '.join(rest)}")

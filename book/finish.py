@@ -38,6 +38,7 @@ def main(context: dict) -> None:
     serving = "live-reload-endpoint" in config["output"]["html"]
     found = [c["path"].removesuffix(".ipynb") for c in chapters(context["book"]["items"])]
 
+    os.chdir(root)  # Windows removes no folder that somebody is in
     clean(pages)
     write_assets(pages, [cache.path(root, edition, name) for name in found])
     write_font(root, pages)

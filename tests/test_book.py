@@ -22,7 +22,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 ROOT = Path(__file__).parents[1]
 SCRIPTS = str(Path(sys.executable).parent)
 PATH = os.pathsep.join([SCRIPTS, os.environ.get("PATH", "")])
-MISSING = [m for m in ("pagefind", "pypandoc", "ziamath", "nbconvert") if find_spec(m) is None]
+NEEDED = ("pagefind", "pypandoc", "ziamath", "fontTools", "nbconvert", "axe_playwright_python")
+MISSING = [m for m in NEEDED if find_spec(m) is None]
 if shutil.which("mdbook", path=PATH) is None:
     MISSING.append("mdbook")
 if MISSING:
@@ -37,7 +38,7 @@ needs_chromium = pytest.mark.skipif(
     reason="no Chromium on PATH: install Debian's `chromium` package to run the browser tests",
 )
 EDITIONS = build.editions()
-AXE = "axe-core@4.10.3"
+AXE = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js")
 MOST_BYTES = 4_000_000  # of a page
 
 
@@ -181,7 +182,7 @@ def run_mdbook(folder: Path, edition: str = "zh", **variables) -> subprocess.Com
     env |= {"PATH": PATH, "PYTHONPATH": str(ROOT), "MDBOOK_BOOK__LANGUAGE": edition}
     env |= {"MDBOOK_BOOK__SRC": f"notebooks/{edition}"}
     env |= {"MDBOOK_BUILD__BUILD_DIR": f"_book/{edition}"}
-    command = ["mdbook", "build", str(folder)]
+    command = [build.mdbook(env), "build", str(folder)]
     return subprocess.run(command, env=env, capture_output=True, encoding="utf-8", errors="replace")
 
 
@@ -189,7 +190,7 @@ def built(folder: Path, edition: str = "zh", **variables) -> str:
     """Build, and return what was said."""
     done = run_mdbook(folder, edition, **variables)
     assert done.returncode == 0, done.stderr
-    assert not re.search(r"\b(WARN|ERROR)\b", done.stderr), done.stderr
+    assert not any(map(build.complains, done.stderr.splitlines())), done.stderr
     return done.stderr
 
 
@@ -271,6 +272,21 @@ def test_an_unknown_key_is_an_error(tmp_path):
     assert run_mdbook(folder).returncode != 0
 
 
+@pytest.mark.parametrize(
+    "line, warns",
+    [
+        (" WARN Failed to find a chapter", True),
+        ("\x1b[31mERROR\x1b[0m it did not work", True),
+        ("2026-01-01T00:00:00.000000Z  WARN mdbook: so", True),
+        (" INFO Book building has started", False),
+        ("[IPKernelApp] ERROR | KeyboardInterrupt caught in kernel", False),  # as it is shut down
+        ("zh/a: executed in 1.0 s", False),
+    ],
+)
+def test_what_mdbook_warns_of(line, warns):
+    assert build.complains(line) is warns
+
+
 def test_serving_leaves_the_pages_where_mdbook_serves_them(tmp_path):
     folder = write_book(tmp_path, a=[new_markdown_cell("# A")])
     built(folder, MDBOOK_OUTPUT__HTML__LIVE_RELOAD_ENDPOINT="__livereload")
@@ -298,7 +314,6 @@ def book(tmp_path_factory):
     command = [sys.executable, str(ROOT / "book/build.py"), "--out", str(out)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     assert done.returncode == 0, done.stderr
-    assert "WARN" not in done.stderr
     return out
 
 
@@ -701,31 +716,15 @@ def test_the_way_to_the_other_language(small, browser):
         assert visit.wrong == []
 
 
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory):
-    """The text of axe-core, which npm fetches once."""
-    if shutil.which("npm") is None:
-        pytest.skip("no npm on PATH: axe-core, which checks accessibility, comes from there")
-    folder = ROOT / ".cache" / AXE
-    script = folder / "node_modules/axe-core/axe.min.js"
-    if not script.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [shutil.which("npm"), "install", "--no-save", "--prefix", str(folder), AXE]
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
-        if done.returncode:
-            pytest.skip(f"npm could not install {AXE}: {done.stderr.strip()[-200:]}")
-    return script.read_text("utf-8")
-
-
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_violation(book, browser, axe, scheme):
+def test_axe_finds_no_serious_violation(book, browser, scheme):
     wrong = []
     with Visit(browser, color_scheme=scheme) as visit:
         for edition, name in CHAPTERS if scheme == "dark" else PAGES:
             visit.page.goto((book / edition / f"{name}.html").as_uri())
             visit.page.evaluate("document.fonts.ready")
-            visit.page.evaluate(axe)
+            visit.page.evaluate(AXE.read_text("utf-8"))
             found = visit.page.evaluate(
                 "axe.run({exclude: ['math']}, {resultTypes: ['violations']})"
             )
