@@ -182,7 +182,7 @@ def photo(image: Tensor, bits: int = 8, dither: bool = False) -> Explorer:
         return figures.draw_photo(sheet, image, fewer_levels(image, bits, 0, 1, dither), 2**bits)
 
     controls = bits_control(bits, range(1, 9)), check("dither", dither)
-    return Explorer("photo", Sheet(3, height=2.35, sharpness=1), draw, *controls)
+    return Explorer("photo", Sheet(3, height=2.5, sharpness=1, axes=False), draw, *controls)
 
 
 def chord(bits: int = 8, dither: bool = False, rate: int = 16_000) -> Explorer:

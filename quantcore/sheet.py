@@ -19,6 +19,7 @@ PURPLE, SKY, INK, GRAY = "#CC79A7", "#56B4E9", "#222222", "#8a8a8a"
 COLORS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, INK)
 
 LEFT, RIGHT, BOTTOM, TOP, GAP, ROW_GAP = 0.62, 0.22, 0.5, 0.32, 0.62, 0.8  # inches
+EDGE = 0.12  # inches around panels that have no axes
 DPI = 100  # one figure inch is 100 CSS pixels
 SHARPNESS = 2  # pixels per CSS pixel, for sharp screens
 
@@ -43,6 +44,7 @@ class Sheet:
 
     Each artist has a name in its panel: the first call makes it, later calls move it.
     Panels are counted from 0; colours follow the names' order unless one is given.
+    Pictures that fill their panels need no room for axes: axes=False.
 
     >>> sheet = Sheet(panels=2)
     >>> sheet.line(0, "parabola", [0, 1, 2], [0, 1, 4])
@@ -57,6 +59,7 @@ class Sheet:
         height: float = 3.0,
         rows: int = 1,
         sharpness: float = SHARPNESS,
+        axes: bool = True,
     ):
         self.figure = Picture(figsize=(width, height), dpi=DPI, facecolor="white")
         self.canvas = FigureCanvasAgg(self.figure)
@@ -66,8 +69,9 @@ class Sheet:
             ax.spines[["top", "right"]].set_visible(False)
             ax.grid(True, color="#e4e4e4", linewidth=0.6)
             ax.set_axisbelow(True)
+            ax.set_frame_on(axes)
         self.artists: list[dict[str, object]] = [{} for _ in self.axes]
-        self._margins()
+        self._margins(*((LEFT, RIGHT, BOTTOM, GAP) if axes else (EDGE,) * 4))
         self.figure.sharpness = sharpness
         self._look, self._background = None, None
 
@@ -170,18 +174,18 @@ class Sheet:
                 ax.relim()
                 ax.autoscale_view()
 
-    def _margins(self) -> None:
-        """The same room for labels, in inches, whatever the sheet's size."""
+    def _margins(self, left: float, right: float, bottom: float, gap: float) -> None:
+        """The same room around the panels, in inches, whatever the sheet's size."""
         width, height = self.figure.get_size_inches()
         spec = self.axes[0].get_subplotspec().get_gridspec()
-        inner_width = (width - LEFT - RIGHT - GAP * (spec.ncols - 1)) / spec.ncols
-        inner_height = (height - BOTTOM - TOP - ROW_GAP * (spec.nrows - 1)) / spec.nrows
+        inner_width = (width - left - right - gap * (spec.ncols - 1)) / spec.ncols
+        inner_height = (height - bottom - TOP - ROW_GAP * (spec.nrows - 1)) / spec.nrows
         self.figure.subplots_adjust(
-            left=LEFT / width,
-            right=1 - RIGHT / width,
-            bottom=BOTTOM / height,
+            left=left / width,
+            right=1 - right / width,
+            bottom=bottom / height,
             top=1 - TOP / height,
-            wspace=GAP / inner_width,
+            wspace=gap / inner_width,
             hspace=ROW_GAP / inner_height,
         )
 

@@ -118,7 +118,7 @@ def draw_quantization(
     sheet.bars(0, "_outline", heights, edges, color=BLUE, alpha=1, fill=False, zorder=3)
     sheet.legend(0)
 
-    errors, edges = density((u - u_hat) / step, -1.5, 1.5, 61)
+    errors, edges = density((u - u_hat) / step, -1.5, 1.5, 63)  # ±½ are edges of bars
     sheet.frame(1, "error", "(x - x̂) / s", "density", (-1.6, 1.6), (0, 3))
     sheet.bars(1, "measured", errors.clamp(max=3), edges, color=GREEN, alpha=0.5)
     sheet.line(1, "uniform on ±½", [-0.5, -0.5, 0.5, 0.5], [0, 1, 1, 0], color=INK, linewidth=1)

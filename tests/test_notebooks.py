@@ -18,6 +18,7 @@ from quantcore import explore
 EDITIONS = sorted(path.parent for path in build.ROOT.glob("[!.]*/SUMMARY.md"))
 NOTEBOOKS = [path for edition in EDITIONS for path in sorted(edition.glob("*.ipynb"))]
 CHINESE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+FORMULA = re.compile(r"`[^`]*`|(\$\$.+?\$\$|\$[^$\n]+?\$)", re.DOTALL)  # code holds none
 HEADER = """\
 # ---
 # jupyter:
@@ -95,6 +96,8 @@ def long_cells(notebook, path):
     for i, cell in code_cells(notebook):
         if (lines := len(cell.source.splitlines())) > 15:
             yield f"cell {i} has {lines} lines, at most 15: move some of it to quantcore"
+        if (width := max(map(len, cell.source.splitlines()), default=0)) > 100:
+            yield f"cell {i} has a line of {width} characters, at most 100: the book shows no more"
 
 
 def not_executed_in_order(notebook, path):
@@ -128,6 +131,14 @@ def chinese_in_code(notebook, path):
     for i, cell in code_cells(notebook):
         if found := CHINESE.search(cell.source):
             yield f"cell {i} holds {found[0]!r}: code is the same in every edition"
+
+
+def chinese_in_formulas(notebook, path):
+    for i, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            for formula in FORMULA.findall(cell.source):
+                if CHINESE.search(formula):
+                    yield f"cell {i}: {formula!r}: words go beside a formula, for every edition"
 
 
 def ignored_without_reason(notebook, path):
@@ -166,8 +177,8 @@ def broken_links(notebook, path):
 FOLDER_CHECKS = [unpaired, wrong_summary]
 CHECKS = [
     differs_from_source, long_cells, not_executed_in_order, errors, widget_outputs,
-    pictures_without_words, chinese_in_code, ignored_without_reason, no_language, no_slider,
-    broken_links,
+    pictures_without_words, chinese_in_code, chinese_in_formulas, ignored_without_reason,
+    no_language, no_slider, broken_links,
 ]  # fmt: skip
 
 
@@ -245,6 +256,7 @@ WRONG = [
     (differs_from_source, lambda notebook: notebook.cells.pop(), "4 cells in the .py, 3 here"),
     (differs_from_source, put("metadata widgets", {}), "its metadata"),
     (long_cells, put("cells 1 source", "x = 1\n" * 16), "16 lines"),
+    (long_cells, put("cells 1 source", "x = 1" + " + 1" * 24), "101 characters"),
     (not_executed_in_order, put("cells 3 execution_count", 7), "[1, 2, 7]"),
     (not_executed_in_order, put("cells 1 execution_count", None), "[None, 2, 3]"),
     (errors, put(f"{PICTURE} output_type", "error"), "cell 3"),
@@ -256,6 +268,8 @@ WRONG = [
     (pictures_without_words, put(f"{PICTURE} data", {"image/png": ""}), "no text/plain"),
     (chinese_in_code, put("cells 1 source", "x = 1  # 步长"), "'步'"),
     (chinese_in_code, put("cells 1 source", 'print("a：b")'), "'：'"),
+    (chinese_in_formulas, put("cells 0 source", r"占 $n \text{ 字节}$，`$字$`"), "字节"),
+    (chinese_in_formulas, put("cells 0 source", "$$\na = b，\n$$"), "，"),
     (ignored_without_reason, put("cells 3 source", "explore.staircase()"), "cell 3"),
     (no_language, put("cells 2 source", 'explore.set_language("en")'), 'set_language("zh")'),
     (no_language, put("cells 2 source", "x = 1"), 'set_language("zh")'),

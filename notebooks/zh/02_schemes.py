@@ -479,11 +479,7 @@ for name, weight in readings.items():
 #
 # 原文档的 `quantize` 舍入、截断之后直接返回，没有换类型，写成代码就是下面的 `document`。
 #
-# $n$ 个 $b$ 位的编码占
-#
-# $$
-# \left\lceil \frac{n\,b}{8} \right\rceil \ \text{字节}
-# $$
+# $n$ 个 $b$ 位的编码占 $\lceil n\,b/8 \rceil$ 字节。
 #
 # 这里的 $b$ 是**存储**的位宽，不是方案的位宽。
 

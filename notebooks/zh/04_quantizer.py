@@ -196,8 +196,8 @@ for name, rounding in {
 # %%
 x = samples.distribution("uniform", 10**6).to(device)
 s = QuantizationParams.from_tensor(x, INT8).scale
-noise = {}
-for name, rounding, predicted in (("rint", torch.round, s**2 / 12), ("trunc", torch.trunc, s**2 / 3)):
+ways, noise = (("rint", torch.round, s**2 / 12), ("trunc", torch.trunc, s**2 / 3)), {}
+for name, rounding, predicted in ways:
     noise[name] = (x - s * rounding(x / s)).double().square().mean()
     print(f"{name:6} predicted {predicted.item():.2e}   measured {noise[name].item():.2e}")
 loss = 10 * torch.log10(noise["trunc"] / noise["rint"]).item()
@@ -661,8 +661,9 @@ nearest, best = loss_of(weights(target)), torch.stack(best)
 # %%
 through = losses["straight-through"]
 shrunk = loss_of(weights(train(weights, shrink=True)[-1]))
-rows = {"true derivative": losses["true derivative"][-1], "straight-through, last step": through[-1]}
-rows |= {"the same, shrinking step": shrunk, "rounded to nearest": nearest}
+rows = {"true derivative": losses["true derivative"][-1]}
+rows |= {"straight-through, last step": through[-1], "the same, shrinking step": shrunk}
+rows |= {"rounded to nearest": nearest}
 rows |= {"straight-through, best step": through.amin(0), "best possible": best}
 print("of 50 problems               median loss   better than rounded   worse")
 for name, values in rows.items():
@@ -769,7 +770,8 @@ for bits in (16, 32):
     print(f"int{bits}: K at most {(2 ** (bits - 1) - 1) // 255**2}")
 K = (2**31 - 1) // 255**2
 for k in (K, K + 1):
-    print(f"K = {k}: int32 sum {torch.full((k,), 255**2, dtype=torch.int32).sum(dtype=torch.int32)}")
+    squares = torch.full((k,), 255**2, dtype=torch.int32)
+    print(f"K = {k}: int32 sum {squares.sum(dtype=torch.int32)}")
 
 # %% [markdown]
 # int16 连一项也装不下。int32 可以加三万多项，多一项就绕成负数。`integer_matmul` 遇到装不下的和会报错，不会悄悄绕回去。
@@ -850,7 +852,8 @@ acc = sum(terms).long() + bias_codes
 q_out = (zo + requantize(acc, m, n)).clamp(po.qmin, po.qmax)
 
 no_bias = (zo + requantize(sum(terms).long(), m, n)).clamp(po.qmin, po.qmax)
-print(f"m = {m.item() / 2**31:.2f} * 2^31   n = {n.item()}   largest sum {acc.abs().max().item():.0e}")
+print(f"m = {m.item() / 2**31:.2f} * 2^31   n = {n.item()}", end="   ")
+print(f"largest sum {acc.abs().max().item():.0e}")
 print("same as integer_matmul:", torch.equal(no_bias, integer_matmul(qh, qw, ph, pw, po).long()))
 
 # %% [markdown]
@@ -860,7 +863,8 @@ print("same as integer_matmul:", torch.equal(no_bias, integer_matmul(qh, qw, ph,
 simulated = UniformQuantizer(ph)(h).double() @ UniformQuantizer(pw)(w).double() + bias
 off = (qo.quantize(simulated).int() - q_out).abs()
 print(f"share of codes off: predicted {2.0 ** -(n.item() + 1):.4f}", end="   ")
-print(f"measured below 0.001: {(off > 0).float().mean().item() < 1e-3}, by at most {off.max().item()}")
+print(f"measured below 0.001: {(off > 0).float().mean().item() < 1e-3}", end=", ")
+print(f"by at most {off.max().item()}")
 
 
 def report(name, t):

@@ -157,11 +157,12 @@ coarse_power = (normal - steps(normal)).square().mean()
 series = sum((-1) ** k / k**2 * exp(-((2 * pi * k / 3) ** 2) / 2) for k in range(1, 9))
 tail, density = erfc(2 / sqrt(2)) / 2, exp(-(2**2) / 2) / sqrt(2 * pi)
 error, inner = (normal - grid(2 / 15, 0, -15, 15)(normal)).square(), normal.abs() <= 2
+granular = noise_power(2 / 15) * (1 - 2 * tail)
 d = 0.5 * (torch.rand(n, generator=torch.Generator().manual_seed(0)).double() - 0.5)
 e = sine - (grid(0.5, 0, -4, 3)(sine + d) - d)
 verify([
     ("N3 noise power, step 3", noise_power(3) + 9 / pi**2 * series, coarse_power, 0.002),
-    ("N8 granular, c = 2, step 2/15", noise_power(2 / 15) * (1 - 2 * tail), (error * inner).mean(), 1e-5),
+    ("N8 granular, c = 2, step 2/15", granular, (error * inner).mean(), 1e-5),
     ("N9 overload, c = 2", 2 * (5 * tail - 2 * density), (error * ~inner).mean(), 5e-4),
     ("N10 dithered noise power, step 0.5", noise_power(0.5), e.square().mean(), 1e-4),
     ("N10 correlation of e and x", 0, torch.corrcoef(torch.stack([e, sine]))[0, 1], 0.01),
@@ -384,7 +385,7 @@ weight = torch.nn.ConvTranspose2d(3, 8, kernel_size=2).weight
 compare(" 7  |correlation| of x and e, 2 bits", 0, correlation)
 compare(" 8  bytes of 1000 int4 codes", codes.float().nbytes, pack_int4(codes).nbytes)
 compare(" 9  output channels of this ConvTranspose2d", weight.shape[0], weight.shape[1])
-compare("10  SQNR with outliers, 4 bits, dB", sqnr_db(spiky, wide(spiky)), sqnr_db(spiky, cut(spiky)))
+compare("10  SQNR with outliers, 4 bits", sqnr_db(spiky, wide(spiky)), sqnr_db(spiky, cut(spiky)))
 compare("11  fraction of gradients that pass", 1, leaf.grad.mean())
 compare("12  one entry of a product", (M * pc.scale * (A @ B))[0, 0], (qa(a) @ qb(b))[0, 0])
 
