@@ -12,23 +12,23 @@
 # ---
 
 # %% [markdown]
-# # 可视化：从图上看出量化哪里出了毛病
+# # 可视化分析：从图上看出量化哪里出了毛病
 #
-# 一个 SQNR 告诉你量化得好不好，不告诉你**为什么**。图能告诉你，只要知道往哪里看。这一章不推导新公式，只练眼睛：健康的样子是什么，每一种毛病又是什么样子。
+# 一个 SQNR 告诉你量化得好不好，不告诉你**为什么**。图能告诉你，只要知道往哪里看。这一章练眼睛：健康的样子是什么，每一种毛病又是什么样子。样子从哪里来，也推导两处：误差的直方图，误差的频谱。
 #
 # **学完这一章，你能：**
 #
 # - 读懂原文档的三个面板：分布、误差、量化前后对照；
-# - 从误差的形状和频谱，看出它还是不是「噪声」；
-# - 画出一个网络每一层的 SQNR，找到最怕量化的那一层；
-# - 看四张图，说出四种毛病：截断太多，范围浪费，0 不精确，离群值；
+# - 从误差的直方图和频谱，看出它还像不像「噪声」；
+# - 画出一个网络每一层的 SQNR，用峰值与均方根之比预测它；
+# - 看四组图，认出四种毛病：截断太多，范围浪费，0 不精确，离群值；
 # - 说出图会怎样骗人。
 #
 # | 部分 | 时间 |
 # |:--|:--|
 # | 1 三个面板 | 15 分钟 |
 # | 2 分布、粒度、校准 | 15 分钟 |
-# | 3 阶梯与频谱 | 10 分钟 |
+# | 3 阶梯与频谱 | 15 分钟 |
 # | 4 一个真正的网络 | 10 分钟 |
 # | 5 诊断 | 15 分钟 |
 # | 6 图会骗人 | 5 分钟 |
@@ -38,17 +38,20 @@ import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import explore, noise_power, samples, sqnr_db, visualize_quantization
+from quantcore.explore import fit
 from quantcore.information import error_report
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
 from quantcore.visualization import density, draw_matrix, draw_quantization
 
-INT4, INT8 = QuantizationScheme.INT4, QuantizationScheme.INT8
+INT4, UINT4 = QuantizationScheme.INT4, QuantizationScheme.UINT4
 device = "cuda" if torch.cuda.is_available() else "cpu"
 
 # %%
 explore.set_language("zh")
 
 # %% [markdown]
+# `fit(x, bits, symmetric)` 是一个缩写：从 `x` 求参数，造出那个位宽的有符号量化器。
+#
 # ## 1 三个面板
 #
 # 先看一个健康的例子：一万个高斯数，INT4，对称。
@@ -60,25 +63,13 @@ x = samples.distribution("normal").to(device)
 visualize_quantization(x, INT4, symmetric=True)
 
 # %% [markdown]
-# **分布。** 蓝色是 $x$ 的直方图。红线是 $\hat x$：每个编码一根，高度是这个编码的概率除以步长 $s$，所以和密度可以直接比。健康时红线的顶端沿着蓝色的轮廓走，两头的编码也有人用。
+# **分布（distribution）。** 蓝色是 $x$ 的直方图。红线是 $\hat x$：每个编码一根，高度是这个编码的概率除以步长 $s$，所以和密度可以直接比。健康时红线的顶端沿着蓝色的轮廓走，两头的编码也有人用。
 #
-# **误差。** 横轴是 $e/s$，$e = x - \hat x$。健康时它填满 $\pm\tfrac12$ 的方框，方框外面是空的。方框外面有东西，就是截断；方框里面不平，就是步长太大，或者数据本来就在网格上。
+# **误差（error）。** 横轴是 $e/s$，$e = x - \hat x$。健康时它填满 $\pm\tfrac12$ 的方框，方框外面是空的。方框外面有东西，就是截断；方框里面不平，就是步长太大，或者很多数本来就在格点上。
 #
-# **量化前后对照。** 横轴 $x$，纵轴 $\hat x$。健康时是一条沿着虚线的阶梯。两头变平，就是截断。
+# **量化前后对照（original against quantized）。** 横轴 $x$，纵轴 $\hat x$。健康时是一条沿着虚线的阶梯。两头变平，就是截断。
 #
-# 方框是对的吗？它的面积是 1，方差是 $1/12$。测一测误差的方差，以及落在方框里的比例：
-
-# %%
-print("scheme   var(e/s) measured   predicted 1/12   share with |e| <= s/2")
-for bits in (3, 4, 6, 8):
-    scheme = QuantizationScheme.from_bits(bits)
-    quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, scheme))
-    e = (x - quantizer(x)) / quantizer.params.scale
-    inside = (e.abs() <= 0.5 + 1e-4).float().mean()
-    print(f"{scheme.name:6} {e.square().mean():14.4f} {noise_power(1.0):18.4f} {inside:18.3f}")
-
-# %% [markdown]
-# 现在动手。**先猜**：从 8 位拖到 2 位，三个面板里哪一个先变样？取消「对称」呢？
+# 现在动手。**先猜**：从 8 位拖到 2 位，三个面板里哪一个先变样，哪一个最后？在 2 位取消「对称」呢？
 
 # %%
 explore.quantization(x, bits=8, symmetric=True)
@@ -86,162 +77,338 @@ explore.quantization(x, bits=8, symmetric=True)
 # %% [markdown]
 # <details><summary>看过了再打开</summary>
 #
-# 右边的面板最先看出台阶，6 位左右就有了；左边的红线到 5 位开始分得开；误差的方框最后才变样，要到 3 位以下。8 位时前两个面板几乎看不出量化。所以**看高位宽，要看误差面板**。
+# - **左边和右边先变。** 8 位时红线密得连成一片，到 6 位一根根分开了；右边到 6 位也看得出台阶。（8 位的红线参差不齐，不是量化的毛病：每个编码只分到一百来个数，这是抽样的起伏。）
+# - **误差面板最后变。** 从 8 位到 3 位，方框一直是平的。到 2 位，中间拱了起来，两边塌了下去。
+# - **2 位取消「对称」**，方框又差不多平了。对称的 2 位只用 $-1, 0, 1$ 三个编码，步长就是最大值；取消以后，步长小了三分之一多。
+#
+# 误差面板的横轴除以了 $s$，所以它不说误差有多大。它只说一件事：误差还像不像均匀的噪声，也就是 $\Delta^2/12$（$\Delta$ 就是步长 $s$）还能不能用。误差有多大，看图下的 MSE。
 #
 # </details>
 #
+# ### 方框从哪里来
+#
+# 记 $u = e/s$。没有截断时，$u$ 落在 $\pm\tfrac12$ 之间，$x = s\,(k + u)$，$k$ 是一个整数。
+#
+# $x$ 的密度是 $p$。同一个 $u$，每个 $k$ 都可能给出，概率要加起来。$x$ 变 $s\,\mathrm{d}u$，$u$ 才变 $\mathrm{d}u$，所以每一项乘 $s$：
+#
+# $$
+# f(u) = \sum_k s\, p\big(s\,(k + u)\big)
+# $$
+#
+# 右边是一个黎曼和：每隔 $s$ 取一个点，高 $p$，宽 $s$。步长小的时候，它接近积分：
+#
+# $$
+# f(u) \approx \int p(x)\, \mathrm{d}x = 1
+# $$
+#
+# 这就是方框。它和 $u$ 无关，面积是 1，方差是 $\tfrac1{12}$，也就是 $\sigma_q^2 = s^2/12$ (Bennett 1948; Widrow & Kollár)。
+#
+# **先猜。** 2 位的方框中间拱起来。$f(0)$ 和 $f(\tfrac12)$ 能不能用第一个式子算出来？误差的方差比 $s^2/12$ 大，还是小？
+
+# %%
+many, k = samples.distribution("normal", 10**6).to(device), torch.arange(-300, 301)
+many, normal = many[many.abs() <= x.abs().max()], torch.distributions.Normal(0, 1)
+print("bits    f(0): predicted  measured   f(1/2): predicted  measured   12 var(e) / s²")
+for bits in (8, 6, 4, 3, 2):
+    quantizer = fit(x, bits, symmetric=True)
+    s = quantizer.params.scale.item()
+    u = (many - quantizer(many)) / s
+    predicted = [(s * normal.log_prob(s * (k + at)).exp()).sum() for at in (0, 0.5)]
+    measured = [(u.abs() < 0.05).float().mean() / 0.1, (u.abs() > 0.45).float().mean() / 0.1]
+    print(f"{bits} {predicted[0]:19.2f} {measured[0]:9.2f}", end="")
+    print(f" {predicted[1]:20.2f} {measured[1]:9.2f} {12 * u.square().mean():16.2f}")
+
+# %% [markdown]
+# 3 位以上两处都是 1，预测到 2 位也准。2 位时方差只有 $s^2/12$ 的三分之二：大多数数落在 0 那一级的中部，离格点近。
+#
+# 方差小不等于好。2 位的 $s$ 大得多，MSE 也大得多。
+#
 # ## 2 分布、粒度、校准
 #
-# 同一张网格，放在不同的数据上。**先猜**：高斯、拉普拉斯、均匀、ReLU、带离群值，4 位时哪一个的 SQNR 最高，哪一个最低？取消「对称」，哪一个得益最多？
+# 同一种网格，放在不同的数据上。**先猜**：
+#
+# 1. 高斯、拉普拉斯、均匀、ReLU、带离群值，4 位时哪一个的 SQNR 最高，哪一个最低？
+# 2. 取消「对称」，哪一个得益最多？
+# 3. ReLU 的误差面板，正中会有一根很高的柱子。为什么？
 
 # %%
 explore.shapes(bits=4, symmetric=True)
 
+# %% [markdown]
+# 若误差填满方框，噪声就是 $s^2/12$。步长从 $s_1$ 减到 $s_2$，SQNR 就多
+#
+# $$
+# 20 \log_{10} \frac{s_1}{s_2} \text{ dB}
+# $$
+#
+# 用这个式子预测取消「对称」的得益。**先猜**：五种数据里，它对哪一种不灵？
+
 # %%
-print("shape       symmetric   asymmetric   gain, dB")
+print("              SQNR, dB                  gain, dB")
+print("shape       symmetric   asymmetric   predicted   measured")
 for shape in samples.SHAPES:
     x = samples.distribution(shape).to(device)
-    row = []
-    for symmetric in (True, False):
-        quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, INT4, symmetric))
-        row.append(sqnr_db(x, quantizer(x)))
-    print(f"{shape:10} {row[0]:9.2f} {row[1]:12.2f} {row[1] - row[0]:10.2f}")
+    one, two = fit(x, 4, symmetric=True), fit(x, 4, symmetric=False)
+    predicted = 20 * torch.log10(one.params.scale / two.params.scale)
+    before, after = sqnr_db(x, one(x)), sqnr_db(x, two(x))
+    print(f"{shape:10} {before:10.1f} {after:12.1f} {predicted:11.1f} {after - before:10.1f}")
 
 # %% [markdown]
-# 均匀分布最高：每个编码都用得上。离群值最低：红线只剩中间一两根。ReLU 从非对称得益最多，约 6 dB，正好是白白空着的那一位。
+# <details><summary>看过了再打开</summary>
+#
+# 1. 均匀最高：每个编码都用得差不多。带离群值的最低：左边的红线只看得见 0 那一根。
+# 2. ReLU 得益最多。它没有负数，对称时负的编码全空着；取消以后，步长从 $\max x/7$ 减到 $\max x/15$。
+# 3. 一半的数恰好是 0，0 又是精确的，误差就恰好是 0。这根柱子是好事。
+#
+# 预测对离群值不灵。几乎所有的数都量化成 0，误差就是 $x$ 自己，和 $s$ 没有关系。看它的误差面板：是一口钟，不是方框。
+#
+# </details>
 #
 # 下面换成真正的权重：训练过的数字识别网络的最后一层。四个开关一起用。
 #
-# **先猜。** 4 位，逐张量，`minmax`。改一个开关，哪一个得益最多：非对称、逐通道、分组，还是 `mse`？
+# **先猜。** 从 4 位、对称、逐张量、`minmax` 出发：
+#
+# 1. 只改一个开关，哪一个得益最多：非对称、逐通道、分组，还是 `mse`？
+# 2. 非对称有好处，`mse` 也有好处。两个一起改，好处能相加吗？
 
 # %%
 w = samples.digits_network()[5].weight
 explore.workbench(w, bits=4, symmetric=True)
 
 # %%
-base = None
+print("                  bits/weight    SQNR, dB    gain, dB")
 for name, options in {
     "as it is": {}, "asymmetric": {"symmetric": False}, "per channel": {"axis": 0},
     "per group": {"group_size": 16}, "mse": {"method": "mse"},
+    "asymmetric, mse": {"symmetric": False, "method": "mse"},
 }.items():
-    quantizer = UniformQuantizer(QuantizationParams.from_tensor(w, INT4, **options))
-    db = sqnr_db(w, quantizer(w))
-    base = base or db
-    print(f"{name:12} {db:6.2f} dB   {db - base:+.2f}")
+    quantizer = fit(w, 4, **{"symmetric": True} | options)
+    db, size = sqnr_db(w, quantizer(w)), 4 + 32 * quantizer.params.scale.numel() / w.numel()
+    start = db if name == "as it is" else start
+    print(f"{name:17} {size:11.2f} {db:11.1f} {db - start:+11.1f}")
 
 # %% [markdown]
+# <details><summary>看过了再打开</summary>
+#
+# 1. 分组得益最多：16 个数共用一个 $s$，它们的最大值比整个张量的小得多。但它不是白得的，看 `bits/weight` 那一列：每个权重多存了 2 位。（代价 $b + 32/g$ 是[量化参数](03_params.ipynb)一章算的。）`mse` 一位也不多用。
+# 2. 不能。两个办法都在减小 $s$，`mse` 已经把它减到最合适的地方，非对称就没有什么可减了。
+#
+# 选逐通道或分组以后，每一组有自己的 $s$，自己的一套格点。左图的红线就成了 $\hat x$ 的细直方图，忽高忽低，不能再和蓝色的轮廓比。
+#
+# 分组时误差面板正中多了一根柱：每组 16 个数里，绝对值最大的那个恰好落在最后一级，误差是 0。
+#
+# </details>
+#
 # ### 热图
 #
-# 权重是一个矩阵，把它画成矩阵。左边是权重，中间是误差，右边是每行的 SQNR。
+# 权重是一个矩阵，就画成矩阵，这叫**热图**（heat map）。左边是权重，中间是误差，右边是每行的 SQNR，一行是一个输出通道。白是 0，颜色越深，绝对值越大。
 #
-# **看什么。** 误差图里有没有**条纹**。健康的误差图像沙子，处处一样深。某一行整行发白，说明它的权重远小于 $s$，全被量化成 0；某一行特别深，说明它被截断了。
+# **先猜。** 从逐张量换成逐通道（4 位，对称）。哪一行的 SQNR 一点也不变？每一行都变好吗？
 
 # %%
 explore.granularity(w[:, :64].contiguous(), bits=4, symmetric=True)
 
 # %% [markdown]
-# 把第 3 行缩小到十分之一，让毛病明显些。**先猜**：逐张量 4 位时，这一行还剩多少 dB？
+# <details><summary>看过了再打开</summary>
+#
+# 第 4 行不变：整个矩阵里绝对值最大的权重就在这一行，它自己的 $s$ 和逐张量的 $s$ 是同一个。第 8、9 行的权重小，得益最多。
+#
+# 也有稍微变差的，比如第 0 行。一行只有 64 个数，步长一变，每个数重新舍入，误差有大有小。步长只减小一成，压不过这种起伏。
+#
+# </details>
+#
+# 逐张量时，误差图处处一样深，像沙子。误差的大小由 $s$ 决定，而 $s$ 只有一个：权重小的行，误差并不小。
+#
+# **先算。** 把第 3 行缩小到十分之一，其余不动。误差还是那么大，信号功率少了 100 倍。逐张量 4 位时，这一行剩下多少 dB？在左图和中图里，它会是什么样子？
 
 # %%
 sick = w[:, :64].clone()
 sick[3] /= 10
 sheet = Sheet(3, height=3.4)
-line = draw_matrix(sheet, sick, UniformQuantizer(QuantizationParams.from_tensor(sick, INT4)), 4)
+line = draw_matrix(sheet, sick, fit(sick, 4, symmetric=True), 4)
 sheet.show(f"weights with a small row, their error, SQNR of each row: {line}")
 
 # %%
-for name, options in {"per tensor": {}, "per channel": {"axis": 0}}.items():
-    quantizer = UniformQuantizer(QuantizationParams.from_tensor(sick, INT4, **options))
-    whole, row = sqnr_db(sick, quantizer(sick)), sqnr_db(sick[3], quantizer(sick)[3])
-    print(f"{name:12} whole {whole:5.1f} dB   row 3 {row:5.1f} dB")
+def row_3(t, **options):
+    return sqnr_db(t[3], fit(t, 4, symmetric=True, **options)(t)[3])
+
+
+part = w[:, :64]
+print(f"row 3, per tensor    predicted {row_3(part) - 20:5.1f} dB   measured {row_3(sick):5.1f} dB")
+print(f"row 3, per channel   predicted {row_3(part, axis=0):5.1f} dB", end="   ")
+print(f"measured {row_3(sick, axis=0):5.1f} dB")
+before, after = (sqnr_db(t, fit(t, 4, symmetric=True)(t)) for t in (part, sick))
+print(f"whole matrix, per tensor   before {before:.1f} dB   after {after:.1f} dB")
 
 # %% [markdown]
-# 整体的 SQNR 几乎没有变，第 3 行却毁了。**一个总数会盖住局部的灾难**，热图不会。
+# 左图里第 3 行几乎全白，中图里却认不出它：误差和别的行一样深。**权重是白的，误差有颜色，这一行就淹没在噪声里。**
+#
+# 整体的 SQNR 几乎没有变，第 3 行却毁了。一个总数会盖住局部的灾难，所以要按行看。逐通道量化把它救了回来：每行除以自己的 $s$，$w$ 和 $s$ 一起缩小到十分之一，编码不变。
 #
 # ## 3 阶梯与频谱
 #
 # 不看数据，只看量化器自己：$\hat x$ 随 $x$ 怎样变，误差随 $x$ 怎样变。
 #
-# **先猜。** 非对称、2 位，范围 $[-1, 2]$。0 在哪一级台阶上？台阶的中点在 0 吗？
+# **先猜。** 非对称、2 位，范围 $[-1, 2]$。0 在哪一级台阶上？在这一级的边上，还是正中？拖动位宽，再勾上「对称」，答案会变吗？
 
 # %%
 explore.staircase(bits=2, symmetric=False)
 
 # %% [markdown]
-# 左图的空心圈是 0，它总落在一级上，台阶以它为中点：整数网格加零点，总是**中平**的（mid-tread）。右图绿色的锯齿是误差，每个周期从 $-\tfrac12$ 升到 $\tfrac12$，出了范围就一路走高。
+# <details><summary>看过了再打开</summary>
 #
-# 锯齿是 $x$ 的函数。所以误差**不是**随机的，它完全由信号决定。信号有规律，误差就有规律，在频谱上是一根根的线。
+# 左图的空心圈是 0，它总在一级的正中，怎样拖都不变。整数网格加零点，总是**中平**的（mid-tread）。
 #
-# **先猜。** 一个满幅的正弦，4 位。误差的谱是平的，还是有尖峰？打开**抖动**（dither）呢？
+# 右图绿色的锯齿是误差。每个周期从 $-\tfrac12$ 升到 $\tfrac12$；出了范围，右边一路升，左边一路降。
+#
+# </details>
+#
+# 锯齿是 $x$ 的函数。所以误差不是随机的，它完全由信号决定。信号每 $T$ 个样本重复一次，误差也每 $T$ 个样本重复一次。周期函数的频谱里，只有基频和它的整数倍才有线，叫**谐波**（harmonic）。
+#
+# **先猜。** 一个满幅的正弦，4 位，对称。
+#
+# 1. 误差的频谱是平的，还是有尖峰？打开**抖动**（dither）呢？
+# 2. 打开抖动以后，SQNR 变好了吗？
+# 3. 抖动开着，取消「对称」。尖峰会回来吗？
 
 # %%
 explore.spectrum(bits=4)
 
 # %% [markdown]
-# 抖动之后，尖峰沉到平坦的噪声里，总功率却没有变小。耳朵和眼睛对尖峰敏感，对平坦的噪声不敏感。测一下最高的一根线和总功率：
+# <details><summary>看过了再打开</summary>
+#
+# 1. 有尖峰，都是谐波。次数高的谐波超过了采样率的一半，折了回来（混叠，aliasing），所以满地都是。打开抖动，尖峰沉进平坦的噪声里。
+# 2. 没有，SQNR 还稍稍低了一点。抖动改变的是误差的样子，不是大小。
+# 3. 回来一些。抖动的前提是不截断。非对称时最高的一级比 1 低半步，信号的峰顶加上抖动就出了范围。
+#
+# </details>
+#
+# ### 频谱的平均高度就是噪声功率
+#
+# 误差 $e_0, \dots, e_{N-1}$ 的离散傅里叶变换是
+#
+# $$
+# E_k = \sum_{n=0}^{N-1} e_n \exp\!\left(-\frac{2\pi i\,k n}{N}\right)
+# $$
+#
+# 把所有的 $\lvert E_k\rvert^2$ 加起来：
+#
+# $$
+# \sum_k \lvert E_k\rvert^2 = \sum_n \sum_m e_n e_m \sum_k \exp\!\left(-\frac{2\pi i\,k (n-m)}{N}\right) = N \sum_n e_n^2
+# $$
+#
+# 最里面的和，$n = m$ 时是 $N$ 个 1；$n \ne m$ 时是单位圆上均匀分布的点，抵消成 0。两边除以 $N^2$：
+#
+# $$
+# \frac1N \sum_k \frac{\lvert E_k\rvert^2}{N} = \frac1N \sum_n e_n^2 = \sigma_q^2
+# $$
+#
+# 这是帕塞瓦尔（Parseval）等式，任何误差都成立。**频谱的平均高度就是噪声功率**，形状只说这些功率分给了哪些频率。所以压平一根尖峰，不等于减小功率。
+#
+# 什么时候是平的？若各个 $e_n$ 独立，均值是 0，方差都是 $\sigma_q^2$，那么上面的双重和里只有 $n = m$ 的项留下：
+#
+# $$
+# \mathbb{E}\,\lvert E_k\rvert^2 = \sum_n \sum_m \mathbb{E}[e_n e_m] \exp\!\left(-\frac{2\pi i\,k (n-m)}{N}\right) = N \sigma_q^2
+# $$
+#
+# 每根线的期望都是 $\sigma_q^2$，这叫**白噪声**（white noise）。[信息论基础](01_information_theory.ipynb)一章证明过：减性抖动、不截断时，误差均匀，和信号独立，$\sigma_q^2 = \Delta^2/12$。每个样本的抖动各自独立，各个 $e_n$ 也就独立。所以它的频谱平均起来是平的，高度恰好是 $\Delta^2/12$。
+#
+# 单独一根线还有起伏。$E_k$ 的实部和虚部各是许多独立项之和，近似高斯；平方和近似指数分布，超过平均值 $t$ 倍的概率是 $\exp(-t)$。$M$ 根线里，这么高的大约有 $M \exp(-t)$ 根。$t = \ln M$ 时只剩一根，所以最高的大约是平均的 $\ln M$ 倍。
+#
+# 检查这四个数。取 8192 个样本，正弦正好 32 个周期，谐波就都在 32 的整数倍上；没有谐波的白噪声，在这些位置上只有 $1/32$ 的功率：
 
 # %%
-n = torch.arange(8192, dtype=torch.float64)
-x = torch.sin(2 * torch.pi * 331 / 8192 * n)
-quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, INT4))
-s = quantizer.params.scale
-noise = s * (torch.rand(8192, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 0.5)
-for name, e in (("plain", x - quantizer(x)), ("dither", x + noise - quantizer(x + noise))):
-    lines = torch.fft.rfft(e).abs().square()
-    print(f"{name:7} power / (s²/12) {e.square().mean() / noise_power(s):.2f}", end="   ")
-    print(f"highest line / mean line {lines.max() / lines.mean():4.0f}")
+N, M = 8192, 8192 // 2
+x = torch.sin(2 * torch.pi * 32 / N * torch.arange(N, dtype=torch.float64))
+u = torch.rand(N, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 0.5
+print("                          power   mean line   highest / mean   on harmonics")
+print(f"white noise, predicted {1:8.2f} {1:11.2f} {torch.tensor(M).log():16.0f} {1 / 32:14.2f}")
+for name, symmetric, d in (("plain", True, 0), ("dither", True, u), ("dither, clips", False, u)):
+    quantizer = fit(x, 4, symmetric)
+    s = quantizer.params.scale
+    e = (x + s * d) - quantizer(x + s * d)
+    lines = torch.fft.fft(e).abs().square() / N
+    power, mean = (v / noise_power(s) for v in (e.square().mean(), lines.mean()))
+    high, share = lines[1 : M + 1].max() / lines.mean(), lines[::32].sum() / lines.sum()
+    print(f"{name:22} {power:8.2f} {mean:11.2f} {high:16.0f} {share:14.2f}")
 
 # %% [markdown]
+# 前两列的单位是 $s^2/12$，每行两数相等：这是帕塞瓦尔等式。
+#
+# 不加抖动，功率全在谐波上，最高的一根是平均的几百倍。加了抖动，四个数都和白噪声的预测相符，功率没有变小。最后一行有截断，抖动的前提不成立，谐波又留下一些。
+#
+# 既然功率不变，抖动有什么用？眼睛和耳朵容易认出有规律的误差，不容易认出平坦的噪声。
+#
 # ## 4 一个真正的网络
 #
 # 三层权重，从 2 位到 8 位，各自的 SQNR。虚线的斜率是每位 6.02 dB。
 #
-# **先猜。** 三条线平行吗？哪一层最低？
+# **先猜。** 三条线和虚线平行吗？哪一层最高？
 
 # %%
-network = samples.digits_network()
-sheet, table = Sheet(1, height=3.4), {}
-for i, color in ((0, BLUE), (2, GREEN), (5, RED)):
-    w, name = network[i].weight, f"{i} {type(network[i]).__name__}"
-    quantizers = [
-        UniformQuantizer(QuantizationParams.from_tensor(w, QuantizationScheme.from_bits(b)))
-        for b in range(2, 9)
-    ]
-    table[name] = [round(sqnr_db(w, quantizer(w)), 1) for quantizer in quantizers]
-    sheet.line(0, name, range(2, 9), table[name], color=color, marker="o")
-sheet.line(0, "6.02 b", range(2, 9), [6.02 * b for b in range(2, 9)], color=GRAY, linestyle="--")
+network, names = samples.digits_network(), {0: "0 Conv2d", 2: "2 Conv2d", 5: "5 Linear"}
+sheet, table, bits = Sheet(1, height=3.4), {}, range(2, 9)
+for i, style in {0: (BLUE, "o", 5), 2: (GREEN, "s", 9), 5: (RED, "o", 5)}.items():
+    w, (color, marker, size) = network[i].weight, style
+    table[i] = [round(sqnr_db(w, fit(w, b, symmetric=True)(w)), 1) for b in bits]
+    sheet.line(0, names[i], bits, table[i], color=color, marker=marker, markersize=size)
+sheet.line(0, "6.02 b", bits, [6.02 * b for b in bits], color=GRAY, linestyle="--")
 sheet.frame(0, "SQNR of each layer's weights, per tensor, minmax", "bit width b", "dB")
 sheet.legend(0, loc="upper left")
 sheet.show(f"SQNR over bits 2 to 8 by layer, dB: {table}")
 
 # %% [markdown]
-# 4 位以上，每层都以大约 6 dB 一位的斜率上升，高低由**峰值与均方根之比**决定：最大的权重比一般的大得越多，浪费的编码越多。2 位附近线就弯了，那里 $\Delta^2/12$ 已经不成立。
+# 第 0 层最高，另外两层几乎重合。位宽大时，线和虚线平行；位宽小时，线比虚线陡。
 #
-# 峰值与均方根之比能预测高低吗？对称量化 $s = \max\lvert w\rvert / (2^{b-1} - 1)$，噪声 $s^2/12$，所以
+# 两件事一个式子说得清。对称量化 $s = \max\lvert w\rvert / (2^{b-1} - 1)$，噪声 $s^2/12$，信号 $w_{\mathrm{rms}}^2$（rms 是均方根），所以
 #
 # $$
-# \mathrm{SQNR} = 10 \log_{10} \frac{12\,(2^{b-1} - 1)^2\, w_{\mathrm{rms}}^2}{\max\lvert w \rvert^2}
+# \mathrm{SQNR} = 10 \log_{10} \frac{w_{\mathrm{rms}}^2}{s^2/12} = 10 \log_{10} \big(12\,(2^{b-1} - 1)^2\big) - 20 \log_{10} \frac{\max\lvert w\rvert}{w_{\mathrm{rms}}} \text{ dB}
 # $$
+#
+# 第一项只看位宽，三层都一样，所以三条线互相平行。第二项只看数据，是**峰值与均方根之比**：最大的权重比一般的大得越多，线越低。
+#
+# **先猜。** 这个式子到 2 位还准吗？线在低位宽处变陡，是因为 $\Delta^2/12$ 不成立了，还是因为 $2^{b-1} - 1$？
 
 # %%
-print("layer       peak / rms   8 bits: predicted   measured")
-for i in (0, 2, 5):
+print("SQNR, dB               2 bits                3 bits                8 bits")
+print("          peak/rms" + "   predicted  measured" * 3)
+for i, name in names.items():
     w = network[i].weight
-    ratio = (w.abs().max() / w.square().mean().sqrt()).item()
-    predicted = 10 * torch.tensor(12 * 127**2 / ratio**2).log10().item()
-    quantizer = UniformQuantizer(QuantizationParams.from_tensor(w, INT8))
-    name = f"{i} {type(network[i]).__name__}"
-    print(f"{name:9} {ratio:12.2f} {predicted:16.1f} dB {sqnr_db(w, quantizer(w)):8.1f} dB")
+    ratio = w.abs().max() / w.square().mean().sqrt()
+    print(f"{name:10} {ratio:7.2f}", end="")
+    for b in (2, 3, 8):
+        predicted = 10 * torch.log10(12 * (2 ** (b - 1) - 1) ** 2 / ratio**2)
+        print(f" {predicted:11.1f} {sqnr_db(w, fit(w, b, symmetric=True)(w)):9.1f}", end="")
+    print()
 
 # %% [markdown]
-# ## 5 诊断
+# 3 位和 8 位，预测差不到 0.5 dB。2 位也只差 1 dB 左右，$\Delta^2/12$ 还没有错得很远。变陡是因为 $2^{b-1} - 1$：从 3 位到 2 位，它从 3 变成 1，一下子少 9.5 dB。2 位一共四个编码，对称又空着一个。
 #
-# 下面四张图，每张一种毛病：**截断太多**、**范围浪费**、**0 不精确**、**离群值**。次序打乱了。每张先自己看，写下诊断和理由，再打开答案。数据都是同一批高斯数（图 C 例外，图 D 取了 ReLU 的输出）。
+# **先猜。** 3 位时，后两层权重的 SQNR 几乎相等。只量化其中一层，网络输出的 SQNR 也几乎相等吗？
 
 # %%
-x = samples.distribution("normal")
-outlier = x.clone()
-outlier[0] = 40
+images = samples.digits()[2]
+y = network(images)
+for i, name in names.items():
+    w = network[i].weight
+    w_hat = fit(w, 3, symmetric=True)(w)
+    y_hat = torch.func.functional_call(network, {f"{i}.weight": w_hat}, images)
+    print(f"{name}   SQNR of weights {sqnr_db(w, w_hat):5.1f} dB", end="   ")
+    print(f"of outputs {sqnr_db(y, y_hat):3.0f} dB")
+
+# %% [markdown]
+# 不相等，差了将近 10 dB。权重的 SQNR 不知道这一层的输入是什么，也不知道后面还有什么。要问哪一层最怕量化，得把网络跑一遍。
+#
+# ## 5 诊断
+#
+# 下面四组图，每组一种毛病：**截断太多**、**范围浪费**、**0 不精确**、**离群值**。都是 4 位。每组先自己看，写下诊断和理由，再打开答案。
+#
+# 下一格准备数据和量化器，再用随机数打乱次序。不必细读，读了也猜不出次序。
+
+# %%
+x, relu = samples.distribution("normal"), samples.distribution("relu")
+spiked = torch.cat([torch.tensor([40.0]), x[1:]])
 
 
 def grid(scale):
@@ -249,127 +416,165 @@ def grid(scale):
     return UniformQuantizer(params)
 
 
-def case(name, x, quantizer):
+class HalfStep(UniformQuantizer):
+    def forward(self, x, *, out=None):
+        half = self.params.scale / 2
+        return super().forward(x - half) + half
+
+    __call__ = forward
+
+# %%
+exact = UniformQuantizer(QuantizationParams.from_tensor(relu, UINT4))
+patients = [(x, grid(0.15)), (x, grid(1.8)), (relu, HalfStep(exact.params))]
+patients.append((spiked, fit(spiked, 4, symmetric=True)))
+order = torch.randperm(4, generator=torch.Generator().manual_seed(1)).tolist()
+cases = dict(zip("ABCD", (patients[i] for i in order)))
+
+
+def case(name):
+    t, quantizer = cases[name]
     sheet = Sheet(3)
-    return sheet.show(f"case {name}: {draw_quantization(sheet, x, quantizer)}")
+    draw_quantization(sheet, t, quantizer)
+    return sheet.show(f"case {name}, three panels; SQNR = {sqnr_db(t, quantizer(t)):.2f} dB")
 
 # %%
-case("A", x, grid(0.15))
+case("A")
 
 # %% [markdown]
-# <details><summary>图 A 的答案</summary>
+# <details><summary>A 的答案</summary>
 #
-# **截断太多。** 右图两头是平的；误差面板的方框还在，方框外却拖着尾巴，两边的边上各堆着一根柱子；左图最外面的两根红线冲到顶。中间的台阶很细，可惜没有用。
+# **范围浪费。** 4 位有 16 个编码，左图只看得见三根红线，右图只有五级台阶。误差全在方框里，没有截断；横轴也正常，没有离群值。步长太大，因为范围选得比数据宽好几倍。
 #
 # </details>
 
 # %%
-case("B", x, grid(2.0))
+case("B")
 
 # %% [markdown]
-# <details><summary>图 B 的答案</summary>
+# <details><summary>B 的答案</summary>
 #
-# **范围浪费。** 4 位有 16 个编码，左图只看到四五根红线，其余的编码没有人用；右图只有几级台阶。误差老老实实待在方框里，没有截断：步长太大，范围选得比数据大了好几倍。
+# **离群值。** 和 A 一样只用到几个编码，但是横轴被撑开了：数据挤在左边，右图的右上角有一个孤零零的点。误差堆在中间，因为几乎所有的数都变成了 0。A 是范围选错了，B 是 `minmax` 照着一个数选了范围。
 #
 # </details>
 
 # %%
-case("C", outlier, UniformQuantizer(QuantizationParams.from_tensor(outlier, INT4)))
+case("C")
 
 # %% [markdown]
-# <details><summary>图 C 的答案</summary>
+# <details><summary>C 的答案</summary>
 #
-# **离群值。** 和图 B 一样只用到几个编码，但是横轴被撑开了：左图右图的数据挤在左边，右图的远处孤零零一个点。图 B 是范围选错，图 C 是 `minmax` 被一个数绑架。
+# **0 不精确。** 误差面板在 $-\tfrac12$ 处有一根顶到头的柱子：一半的数是 0，每个 0 都变成了 $s/2$。对比第 2 节的 ReLU，那根柱子在正中。左图最高的红线不在 0 上。右图的阶梯不经过原点，最低的一级高半步。
+#
+# 这里的零点是 $-\tfrac12$，没有取整。误差的均值也不是 0，求和时会越积越多。
 #
 # </details>
 
 # %%
-relu = samples.distribution("relu")
-step = (relu.max() / 15).item()
-zero_off = torch.round(relu / step - 0.5).clamp(0, 15) * step + step / 2
-sheet = Sheet(2)
-sheet.frame(0, "case D: error", "(x - x̂) / s", "density", (-1.5, 1.5), (0, 6))
-heights, edges = density((relu - zero_off) / step, -1.5, 1.5, 61)
-sheet.bars(0, "error", heights.clamp(max=6), edges, color=GREEN)
-sheet.frame(1, "case D: original against quantized", "x", "x̂", (-0.2, 2), (-0.2, 2))
-sheet.points(1, "values", relu[:2000], zero_off[:2000], color=RED)
-sheet.line(1, "x̂ = x", [0, 2], [0, 2], color=GRAY, linestyle="--")
-sheet.show(f"case D: mean error {(relu - zero_off).mean() / step:.2f} s, "
-           f"x̂ of 0 is {zero_off[relu == 0].mean() / step:.2f} s")
+case("D")
 
 # %% [markdown]
-# <details><summary>图 D 的答案</summary>
+# <details><summary>D 的答案</summary>
 #
-# **0 不精确。** 误差面板在 $-\tfrac12$ 处有一根冲天的柱子：一半的数是 0，每个 0 都变成了 $s/2$。右图的阶梯不经过原点。误差的均值也不是 0，求和时会累积起来。
+# **截断太多。** 右图两头是平的。误差面板的方框外面有东西，两边的边上各堆着一根柱子（比 $\pm 1.5$ 更远的都算在那里）。左图最外面的两根红线冲到顶。中间的台阶很细，可是两成多的数在范围外面。
 #
 # </details>
 #
 # 眼睛看完，再用数核对。四个检查，一种毛病一个：
 #
-# | 毛病 | 数 | 健康时 |
+# | 毛病 | 数 | 4 位健康时 |
 # |:--|:--|:--|
 # | 截断太多 | 被截断的比例 | 不到 1 % |
 # | 范围浪费 | 用到的编码占全部的比例 | 一半以上 |
 # | 离群值 | 峰值与均方根之比 | 十以下 |
-# | 0 不精确 | $\hat x(0)/s$ | 恰好是 0 |
+# | 0 不精确 | $Q(0)/s$，$Q$ 指量化再反量化 | 恰好是 0 |
 #
 # 界限是经验的，不是定律：把它们当作「该去看图了」的信号。
+#
+# **先猜。** 每一组都只有一个数不正常吗？
 
 # %%
-def checklist(x, x_hat, codes, levels, clipped, step, at_zero):
-    used = len(codes.unique()) / levels
-    peak = (x.abs().max() / x.square().mean().sqrt()).item()
-    print(f"clipped {clipped:6.1%}   codes used {used:4.0%}   peak/rms {peak:5.1f}", end="   ")
-    print(f"x̂(0)/s {at_zero / step:4.2f}   SQNR {sqnr_db(x, x_hat):5.1f} dB")
+def check(name, x, quantizer):
+    report, p = error_report(x, quantizer), quantizer.params
+    used = len(quantizer(x).unique()) / (p.qmax - p.qmin + 1)
+    peak = x.abs().max() / x.square().mean().sqrt()
+    zero = quantizer(torch.zeros(1)).item() / p.scale
+    print(f"{name:5} {report.clipped:8.1%} {used:11.0%} {peak:10.1f} {zero:8.2f}", end="")
+    print(f" {report.sqnr_db:8.1f}")
 
 
-healthy = UniformQuantizer(QuantizationParams.from_tensor(x, INT4))
-sick = UniformQuantizer(QuantizationParams.from_tensor(outlier, INT4))
-for name, t, q in (("ok", x, healthy), ("A", x, grid(0.15)), ("B", x, grid(2.0)), ("C", outlier, sick)):
-    print(f"{name:3}", end="")
-    clipped, zero = error_report(t, q).clipped, q(torch.zeros(1)).item()
-    checklist(t, q(t), q.quantize(t), 16, clipped, q.params.scale.item(), zero)
-print("D  ", end="")
-checklist(relu, zero_off, zero_off, 16, 0.0, step, zero_off[relu == 0][0].item())
+print("      clipped  codes used   peak/rms   Q(0)/s   SQNR, dB")
+check("fine", x, fit(x, 4, symmetric=True))
+for name, (t, quantizer) in cases.items():
+    check(name, t, quantizer)
 
 # %% [markdown]
-# 每一种毛病都有一个数不正常，C 有两个：离群值也浪费范围。D 的 SQNR 看着还好，比健康的高斯还高一些，可是 $\hat x(0)$ 一眼就露了馅。
+# A、C、D 各有一个，B 有两个：离群值也浪费范围。
+#
+# C 的 SQNR 比那一组健康的还高，光看 SQNR 会放过它。
+#
+# 知道了病，就知道药。**先猜**：哪一组治得最彻底？哪一组治好了，SQNR 还是不高？
+
+# %%
+x_fit, spiked_fit = fit(x, 4, symmetric=True), fit(spiked, 4, symmetric=True, method="mse")
+cures = {"A": ("minmax", x_fit), "B": ("mse", spiked_fit), "C": ("exact zero", exact)}
+cures["D"] = cures["A"]
+print("                   SQNR, dB: before    after    after, without the largest value")
+for name, (cure, quantizer) in cures.items():
+    t, sick = cases[name]
+    rest = t != t.abs().max()
+    numbers = sqnr_db(t, sick(t)), sqnr_db(t, quantizer(t)), sqnr_db(t[rest], quantizer(t)[rest])
+    print(f"{name}   {cure:12}" + "{:19.1f}{:9.1f}{:13.1f}".format(*numbers))
+
+# %% [markdown]
+# A 和 D 是范围选错了，换成 `minmax` 就好。C 把零点取整，多得近 6 dB：一半的数是 0 时，中升的噪声是中平的四倍，[信息论基础](01_information_theory.ipynb)一章算过。
+#
+# B 的总数不高，因为那个离群值被截断了，剩下的噪声大半是它的。不算它，其余的数都好了。它重要不重要，SQNR 不会告诉你。
 #
 # ## 6 图会骗人
 #
-# **直方图的格数。** 原文档给 $x$ 和 $\hat x$ 各画 50 格的直方图。INT8 有 256 级，50 格里有的装 5 级，有的装 6 级。
+# 原文档给 $x$ 和 $\hat x$ 各画一张 50 格的直方图。
 #
-# **先猜。** 均匀分布的 $\hat x$，50 格的直方图是平的吗？
+# **先猜。** $x$ 均匀分布，量化到 INT8。$\hat x$ 的 50 格直方图是平的吗？
 
 # %%
 x = samples.distribution("uniform", 10**6)
-x_hat = UniformQuantizer(QuantizationParams.from_tensor(x, INT8))(x)
+quantizer = fit(x, 8, symmetric=True)
 sheet, spread = Sheet(2), []
-for i, (name, t) in enumerate((("x", x), ("x̂", x_hat))):
+for i, (name, t) in enumerate((("x", x), ("x̂", quantizer(x)))):
     heights, edges = density(t, -1.75, 1.75, 50)
     inner = heights[2:-2]
     spread.append((inner.max() / inner.min()).item())
     sheet.bars(i, name, heights, edges, color=(BLUE, RED)[i])
     sheet.frame(i, f"{name} in 50 bins", name, "density", (-1.8, 1.8), (0, 0.4))
-sheet.show(f"uniform data and its INT8 values in 50 bins: highest over lowest bin "
+sheet.show(f"uniform data and its INT8 values in 50 bins: highest over lowest inner bin "
            f"{spread[0]:.2f} and {spread[1]:.2f}")
 
 # %% [markdown]
-# $\hat x$ 的「梳齿」不是量化的毛病，是格子和级没有对齐（莫尔条纹）。画离散的数，一级一根线，像第 1 节的红线那样。
+# **先算。** 一格宽 $3.5/50$，格点相距 $s$。一格里装得下几个格点？最高的格和最低的格该差几倍？
+
+# %%
+inside = (3.5 / 50 / quantizer.params.scale).item()
+print(f"levels per bin: {inside:.2f}, so {int(inside)} or {int(inside) + 1}")
+print(f"highest / lowest   predicted {(int(inside) + 1) / int(inside):.2f}", end="   ")
+print(f"measured {spread[1]:.2f}   (x itself, from sampling: {spread[0]:.2f})")
+
+# %% [markdown]
+# $\hat x$ 的「梳齿」不是量化的毛病。有的格装 5 个格点，有的装 6 个，直方图就高低不平。离散的数应当一级画一根线，像第 1 节的红线那样。
 #
 # 还有三条：
 #
 # - **散点图藏住密度。** 一万个点叠在一起，看不出一个地方有十个还是一千个。看密度用直方图。
-# - **误差要除以 $s$ 再看。** 用原来的单位，8 位和 2 位的误差相差几十倍，只能看见「变大了」；除以 $s$ 才看得出形状。比较两种方案的好坏，又要用原来的单位。
-# - **尾巴要用对数轴。** 离群值只有千分之一，线性的纵轴上看不见。`explore.calibration` 的左图用的就是对数轴。
+# - **看形状，误差除以 $s$；比大小，不要除。** 不除，8 位和 2 位的误差相差约一百倍，画在一张图里只看得见大的那个。除了，两个都在 $\pm\tfrac12$ 里，看不出谁大。
+# - **看尾巴，用对数轴。** 离群值只占千分之一，线性的纵轴上看不见。[量化参数](03_params.ipynb)一章的校准图用的就是对数轴。
 #
 # ## 小结
 #
-# - 三个面板各有分工：分布看编码用得怎样，误差看还是不是均匀噪声，对照看截断和 0。
-# - 误差除以 $s$，健康时填满 $\pm\tfrac12$ 的方框，方差 $1/12$。
-# - 误差由信号决定；信号有规律，误差的谱上就有线。抖动抹平线，不减小功率。
-# - 峰值与均方根之比，预测一层的 SQNR。
+# - 三个面板各有分工：分布看编码用得怎样，误差看还像不像均匀的噪声，对照看截断和 0。
+# - $e/s$ 的密度是 $\sum_k s\,p(s(k+u))$，步长小时是 1：健康的误差填满 $\pm\tfrac12$ 的方框，方差 $\tfrac1{12}$。
+# - 误差由信号决定；信号有周期，误差的频谱就是一根根谐波。
+# - $\lvert E_k\rvert^2/N$ 的平均就是噪声功率。抖动抹平谐波，不减小功率，前提是不截断。
+# - 峰值与均方根之比决定一层权重的 SQNR；它对输出的影响，要把网络跑一遍才知道。
 # - 一个总的 SQNR 会盖住局部的灾难。按行、按层、按通道看。
 # - 四种毛病各有一个数可以核对。
 #
-# 下一章：[总结](06_summary.ipynb)。
+# 下一章：[总结](06_summary.ipynb)，把全课的公式再验一遍。
