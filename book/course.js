@@ -267,7 +267,8 @@
 
   // ---- what is wider than the page scrolls in its own box, by keyboard too ------------------
 
-  const boxes = '.table-wrapper, .formula.display, .formula.long, main pre, main pre > code, div.output';
+  const boxes =
+    '.table-wrapper, .formula.display, .formula.long, main pre, main pre > code, div.output';
   function reachable() {
     for (const box of document.querySelectorAll(boxes)) {
       if (box.scrollWidth > box.clientWidth) {

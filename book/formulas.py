@@ -11,8 +11,6 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-import pypandoc
-
 # What may hold a dollar, in the order of who owns it: code first, formulas last.
 TOKEN = re.compile(
     r"""
@@ -70,6 +68,8 @@ def replace(markdown: str, drawn: Mapping[Formula, str]) -> str:
 
 
 def _pandoc(*arguments: str, text: str) -> tuple[str, str]:
+    import pypandoc  # finding formulas needs no pandoc
+
     done = subprocess.run(
         [pypandoc.get_pandoc_path(), *arguments],
         input=text,

@@ -3,7 +3,6 @@
 import functools
 import http.server
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -19,19 +18,19 @@ import pytest
 from browser import chromium, find_chromium, new_page
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from book import build
+
 ROOT = Path(__file__).parents[1]
-SCRIPTS = str(Path(sys.executable).parent)
-PATH = os.pathsep.join([SCRIPTS, os.environ.get("PATH", "")])
 NEEDED = ("pagefind", "pypandoc", "ziamath", "fontTools", "nbconvert", "axe_playwright_python")
 MISSING = [m for m in NEEDED if find_spec(m) is None]
-if shutil.which("mdbook", path=PATH) is None:
+if shutil.which("mdbook", path=build.variables("zh", ROOT)["PATH"]) is None:
     MISSING.append("mdbook")
 if MISSING:
     pytest.skip(
         f"the book extra is not installed: no {', '.join(MISSING)}", allow_module_level=True
     )
 
-from book import build, finish, formulas, preprocess  # noqa: E402
+from book import finish, formulas, preprocess  # noqa: E402
 
 needs_chromium = pytest.mark.skipif(
     find_chromium() is None,
@@ -178,10 +177,8 @@ def write_book(folder: Path, edition: str = "zh", **chapters) -> Path:
 
 
 def run_mdbook(folder: Path, edition: str = "zh", **variables) -> subprocess.CompletedProcess:
-    env = os.environ | variables
-    env |= {"PATH": PATH, "PYTHONPATH": str(ROOT), "MDBOOK_BOOK__LANGUAGE": edition}
-    env |= {"MDBOOK_BOOK__SRC": f"notebooks/{edition}"}
-    env |= {"MDBOOK_BUILD__BUILD_DIR": f"_book/{edition}"}
+    env = build.variables(edition, folder / "_book" / edition)
+    env |= {"PYTHONPATH": str(ROOT)} | variables
     command = [build.mdbook(env), "build", str(folder)]
     return subprocess.run(command, env=env, capture_output=True, encoding="utf-8", errors="replace")
 
@@ -726,12 +723,12 @@ def test_the_way_to_the_other_language(small, browser):
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_violation(book, browser, scheme):
-    wrong = []
+    wrong, axe = [], AXE.read_text("utf-8")
     with Visit(browser, color_scheme=scheme) as visit:
         for edition, name in CHAPTERS if scheme == "dark" else PAGES:
             visit.page.goto((book / edition / f"{name}.html").as_uri())
             visit.page.evaluate("document.fonts.ready")
-            visit.page.evaluate(AXE.read_text("utf-8"))
+            visit.page.evaluate(axe)
             found = visit.page.evaluate(
                 "axe.run({exclude: ['math']}, {resultTypes: ['violations']})"
             )

@@ -12,13 +12,13 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from book import formulas
 from notebooks import build
 from quantcore import explore
 
 EDITIONS = sorted(path.parent for path in build.ROOT.glob("[!.]*/SUMMARY.md"))
 NOTEBOOKS = [path for edition in EDITIONS for path in sorted(edition.glob("*.ipynb"))]
 CHINESE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
-FORMULA = re.compile(r"`[^`]*`|(\$\$.+?\$\$|\$[^$\n]+?\$)", re.DOTALL)  # code holds none
 HEADER = """\
 # ---
 # jupyter:
@@ -136,9 +136,9 @@ def chinese_in_code(notebook, path):
 def chinese_in_formulas(notebook, path):
     for i, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
-            for formula in FORMULA.findall(cell.source):
-                if CHINESE.search(formula):
-                    yield f"cell {i}: {formula!r}: words go beside a formula, for every edition"
+            for formula in formulas.find(cell.source):
+                if CHINESE.search(formula.tex):
+                    yield f"cell {i}: {formula.tex!r}: words go beside a formula, for every edition"
 
 
 def ignored_without_reason(notebook, path):

@@ -385,7 +385,7 @@ weight = torch.nn.ConvTranspose2d(3, 8, kernel_size=2).weight
 compare(" 7  |correlation| of x and e, 2 bits", 0, correlation)
 compare(" 8  bytes of 1000 int4 codes", codes.float().nbytes, pack_int4(codes).nbytes)
 compare(" 9  output channels of this ConvTranspose2d", weight.shape[0], weight.shape[1])
-compare("10  SQNR with outliers, 4 bits", sqnr_db(spiky, wide(spiky)), sqnr_db(spiky, cut(spiky)))
+compare("10  SQNR with outliers, 4 bits, dB", *(sqnr_db(spiky, q(spiky)) for q in (wide, cut)))
 compare("11  fraction of gradients that pass", 1, leaf.grad.mean())
 compare("12  one entry of a product", (M * pc.scale * (A @ B))[0, 0], (qa(a) @ qb(b))[0, 0])
 
