@@ -13,6 +13,7 @@ import html
 import io
 import itertools
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
@@ -24,6 +25,9 @@ from .sheet import DPI, Sheet
 from .static import static_html
 
 MOST_STATES = 64  # what a static figure may hold
+# JupyterLab may move a control in one thread while another draws, and matplotlib is not
+# thread-safe: one at a time. Reentrant, because to show is also to draw.
+DRAWING = threading.RLock()
 
 
 class Control(NamedTuple):
@@ -79,17 +83,19 @@ class Explorer:
 
     def frame(self, *state) -> Frame:
         """The frame of a state, one value for each control; drawn anew, with all its pixels."""
-        drawn = self._draw(self.sheet, **dict(zip(self._names(), state, strict=True)))
-        line, sound = drawn if isinstance(drawn, tuple) else (drawn, None)
-        return Frame(self.sheet.render(), line, sound)
+        with DRAWING:
+            drawn = self._draw(self.sheet, **dict(zip(self._names(), state, strict=True)))
+            line, sound = drawn if isinstance(drawn, tuple) else (drawn, None)
+            return Frame(self.sheet.render(), line, sound)
 
     def live_frame(self, *state) -> Frame:
         """The same for the live figure: as a JPEG, five times as fast as a PNG, and kept."""
-        if state not in self._kept:
-            frame, buffer = self.frame(*state), io.BytesIO()
-            frame.picture.save(buffer, "jpeg", quality=92, subsampling=0)
-            self._kept[state] = frame._replace(picture=buffer.getvalue())
-        return self._kept[state]
+        with DRAWING:
+            if state not in self._kept:
+                frame, buffer = self.frame(*state), io.BytesIO()
+                frame.picture.save(buffer, "jpeg", quality=92, subsampling=0)
+                self._kept[state] = frame._replace(picture=buffer.getvalue())
+            return self._kept[state]
 
     def alt(self, state: tuple, frame: Frame) -> str:
         """What a state's frame shows, in words and numbers."""
@@ -137,7 +143,13 @@ class Explorer:
         inputs = [self._input(widgets, c) for c in self.controls]
 
         def show(change=None):
-            state = tuple(i.value for i in inputs)
+            with DRAWING:  # whoever comes last reads the newest values, and shows them last
+                state = tuple(i.value for i in inputs)
+                show_state(state)
+            if change is not None:
+                self._draw_ahead(state)
+
+        def show_state(state):
             try:
                 frame = self.live_frame(*state)
                 image.value = frame.picture
@@ -151,8 +163,6 @@ class Explorer:
                 image.layout.visibility = "hidden"
                 message = html.escape(f"{type(error).__name__}: {error}")
                 line.value = f'<span role="alert">{label("error")}: <code>{message}</code></span>'
-            if change is not None:
-                self._draw_ahead(state)
 
         for i in inputs:
             i.observe(show, "value")
@@ -171,8 +181,9 @@ class Explorer:
 
     def _draw_ahead(self, state: tuple) -> None:
         """Draw the neighbours while the kernel is idle; a new request comes first."""
-        if self._ahead is not None:
-            self._ahead.cancel()
+        if self._ahead is not None and not self._ahead.done():
+            # Its loop may be another thread's.
+            self._ahead.get_loop().call_soon_threadsafe(self._ahead.cancel)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no kernel, no idle time

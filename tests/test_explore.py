@@ -5,6 +5,7 @@ import io
 import json
 import re
 import wave
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -202,6 +203,16 @@ def test_a_new_request_ends_the_drawing_ahead():
 
     asyncio.run(live())
     assert (4, True) in explorer._kept and (3, True) not in explorer._kept
+
+
+def test_threads_do_not_draw_into_each_others_pictures():
+    """JupyterLab handles some moves in a thread of their own, beside the one that draws ahead."""
+    alone, shared = EXPLORERS["quantization"](), EXPLORERS["quantization"]()
+    states = 3 * alone.states()
+    expected = [alone.frame(*state).picture for state in states]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda state: shared.frame(*state).picture, states))
+    assert found == expected
 
 
 def test_live_bundle_has_a_widget_a_picture_and_a_line():
