@@ -115,7 +115,7 @@ def outlier(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
         with_outlier = x.clone().flatten()
         with_outlier[0] = size * sigma
         quantizer = fit(with_outlier, bits, symmetric)
-        return visualization.draw_range(sheet, with_outlier, quantizer, 66 * sigma)
+        return visualization.draw_range(sheet, with_outlier, quantizer, 77 * sigma)
 
     controls = bits_control(bits, (2, 3, 4, 6, 8)), check("symmetric", symmetric)
     return Explorer("outlier", Sheet(2), draw, Control("size", (1, 4, 8, 16, 32, 64), 1), *controls)
@@ -123,7 +123,7 @@ def outlier(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
 
 def calibration(x: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
     """The four ways to choose a range, on the same data."""
-    span = 1.05 * x.abs().max().item()
+    span = 1.2 * x.abs().max().item()  # the code -2^(b-1) may lie beyond the data
 
     def draw(sheet, method, bits, symmetric):
         return visualization.draw_range(sheet, x, fit(x, bits, symmetric, method=method), span)

@@ -176,10 +176,10 @@ def draw_spectrum(sheet: Sheet, x: Tensor, x_hat: Tensor) -> str:
     """The error over time and its spectrum beside the signal's. Two panels."""
     error, shown = x - x_hat, 128
     t = torch.arange(shown)
-    sheet.frame(0, "error", "sample", "x - x̂", (0, shown - 1), (-0.6, 0.6))
+    sheet.frame(0, "error", "sample", "x - x̂", (0, shown - 1), (-0.6, 0.85))
     sheet.line(0, "x / 2", t, x[:shown] / 2, color=BLUE, linewidth=1)
     sheet.line(0, "error", t, error[:shown], color=GREEN, linewidth=1)
-    sheet.legend(0)
+    sheet.legend(0, ncols=2)  # above the waves
     sheet.frame(1, "spectrum", "frequency / sampling rate", "dB", (0, 0.5), (-140, 5))
     for name, signal, color in (("x", x, BLUE), ("error", error, GREEN)):
         sheet.line(1, name, *spectrum(signal, 1), color=color, linewidth=0.8)

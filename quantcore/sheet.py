@@ -18,7 +18,7 @@ BLUE, RED, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, INK, GRAY = "#CC79A7", "#56B4E9", "#222222", "#8a8a8a"
 COLORS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, INK)
 
-LEFT, RIGHT, BOTTOM, TOP, GAP, ROW_GAP = 0.62, 0.22, 0.5, 0.32, 0.62, 0.8  # inches
+LEFT, RIGHT, BOTTOM, TOP, GAP, ROW_GAP = 0.62, 0.22, 0.5, 0.32, 0.7, 0.8  # inches
 EDGE = 0.12  # inches around panels that have no axes
 DPI = 100  # one figure inch is 100 CSS pixels
 SHARPNESS = 2  # pixels per CSS pixel, for sharp screens

@@ -124,14 +124,12 @@ def draw_quantization(
     sheet.line(1, "uniform on ±½", [-0.5, -0.5, 0.5, 0.5], [0, 1, 1, 0], color=INK, linewidth=1)
     sheet.legend(1)
 
-    sheet.frame(
-        2,
-        "original against quantized",
-        "x",
-        "x̂",
-        (lo - margin, hi + margin),
-        (lo - margin, hi + margin),
-    )
+    # Half a step of 2 bits beyond the data; farther where a code lies there. The same for most
+    # settings: a sheet draws its axes again only when they change.
+    low = min(lo - 4 * margin, u_hat.min().item() - margin / 8)
+    high = max(hi + 4 * margin, u_hat.max().item() + margin / 8)
+    sides = (lo - margin, hi + margin), (low, high)
+    sheet.frame(2, "original against quantized", "x", "x̂", *sides)
     sheet.line(2, "x̂ = x", [lo, hi], [lo, hi], color=GRAY, linestyle="--", linewidth=1)
     every = -(-len(u) // POINTS)
     sheet.points(2, "values", u[::every], u_hat[::every], color=RED, markersize=2)
@@ -183,21 +181,27 @@ def draw_range(sheet: Sheet, x: Tensor, quantizer: UniformQuantizer, span: float
     u, u_hat, step = sample(x, quantizer)
     heights, edges = density(u, -span, span, 81)
     levels = quantizer.dequantize(torch.arange(p.qmin, p.qmax + 1, dtype=torch.int32))
-    sheet.frame(0, "data and levels", "x", "density (log)", (-span, span), (1e-5, 10), yscale="log")
+    sheet.frame(0, "data and levels", "x", "density (log)", (-span, span), (1e-5, 99), yscale="log")
     sheet.bars(0, "x", heights.clamp_min(1e-6), edges, color=BLUE, alpha=0.4, baseline=1e-6)
     ticks = spikes(levels, torch.full_like(levels, 5e-5))
     sheet.line(0, "levels", ticks[0], ticks[1].clamp_min(1e-6), color=RED, linewidth=0.8)
     ends = [levels[0].item(), levels[0].item(), torch.nan, levels[-1].item(), levels[-1].item()]
     sheet.line(0, "range", ends, [1e-6, 10, torch.nan, 1e-6, 10], color=ORANGE, linestyle="--")
-    sheet.legend(0)
+    sheet.legend(0, ncols=3)  # above the range's ends
     sheet.frame(
-        1, "where the error is", "x", "|x - x̂|", (-span, span), (1e-5 * span, span), yscale="log"
+        1,
+        "where the error is",
+        "x",
+        "|x - x̂|",
+        (-span, span),
+        (1e-5 * span, 9 * span),
+        yscale="log",
     )
     every, half = -(-len(u) // POINTS), step[0].item() / 2
     error = (u - u_hat).abs().clamp_min(1.2e-5 * span)
     sheet.points(1, "values", u[::every], error[::every], color=GREEN, markersize=2)
     sheet.line(1, "s/2", [-span, span], [half, half], color=INK, linestyle="--", linewidth=1)
-    sheet.legend(1)
+    sheet.legend(1, ncols=2)  # above the largest error
     return numbers(**params_numbers(p), MSE=report.mse, SQNR=report.sqnr_db, clipped=report.clipped)
 
 
