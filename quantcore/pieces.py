@@ -56,7 +56,8 @@ def _pieces(x: Tensor, y: Tensor, *others: Tensor | int) -> Iterator[tuple]:
         return iter([(x, y, *others)])
 
     def cut(t: Tensor | int) -> Iterator:
-        alike = not isinstance(t, Tensor) or t.dim() < x.dim() or t.shape[0] == 1
-        return repeat(t) if alike else iter(t.split(rows))
+        if not isinstance(t, Tensor) or t.dim() < x.dim() or t.shape[0] == 1:
+            return repeat(t)  # it is the same for every piece
+        return iter(t.split(rows))
 
     return zip(x.split(rows), y.split(rows), *map(cut, others), strict=False)

@@ -102,21 +102,22 @@ class UniformQuantizer:
     def _fake_quantize(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         p = self.params
         scale, zero_point = self.layout(x)
-        in_place = False
+        buffer = None
         if out is not None:
             require_out(out, x)
-            in_place = out.dtype == scale.dtype
+            buffer = out if out.dtype == scale.dtype else None
             if is_same_view(out, x) and pieces.has_nan(x):  # looked for before x is written over
                 raise _nan_error(x)
-        buffer = out if in_place else torch.empty_like(x, dtype=scale.dtype)
+        if buffer is None:
+            buffer = torch.empty_like(x, dtype=scale.dtype)
         # clamp(r + z, qmin, qmax) - z = clamp(r, qmin - z, qmax - z): one pass instead of three.
-        if p.zero_point.min() == p.zero_point.max():  # clamping to plain numbers is far faster
-            zero_point = p.zero_point.max().item()
-        low, high = p.qmin - zero_point, p.qmax - zero_point
-        if pieces.fake_quantize(x.to(scale.dtype), scale, low, high, buffer):
+        # Clamping to plain numbers is far faster than to tensors.
+        least, greatest = (int(v) for v in p.zero_point.aminmax())
+        z = least if least == greatest else zero_point
+        if pieces.fake_quantize(x.to(scale.dtype), scale, p.qmin - z, p.qmax - z, buffer):
             raise _nan_error(x)
         result = self._saturate(buffer, x.dtype).to(x.dtype)
-        return result if out is None or in_place else out.copy_(result)
+        return result if out is None or out is buffer else out.copy_(result)
 
     def in_range(self, x: Tensor) -> Tensor:
         """Where the unclamped code of `x` lies in [qmin, qmax]: a bool tensor of x's shape."""
