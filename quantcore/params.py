@@ -126,7 +126,9 @@ class QuantizationParams:
                     "minmax": the whole range. "percentile": the range that `percentile`
                     percent of the values do not exceed (nor fall below, when asymmetric).
                     "mse", "entropy": of 100 evenly shrunk ranges the one with the least mean
-                    squared error, or with the least Kullback–Leibler divergence
+                    squared error, or with the least Kullback–Leibler divergence.
+                    "aciq": the range that is best for a Gaussian with the mean and the
+                    variance of x
         percentile  in (50, 100]
 
         Raises TypeError for what is no float tensor or no scheme, and for an option of the wrong

@@ -260,6 +260,42 @@ def test_a_histogram_without_zeros_is_not_capped():
     assert cap_zeros(counts.flip(0), torch.tensor([9.0, 0, 0, 0])).tolist() == [2, 2, 9, 1]
 
 
+# ---- aciq ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bits, published", [(2, 1.71), (3, 2.15), (4, 2.55)])
+def test_the_noise_is_least_where_the_authors_of_aciq_cut_a_gaussian(bits, published):
+    clips = torch.linspace(1, 4, 3001, dtype=torch.float64)
+    _, overload = clipping_noise(clips, 2**bits)
+    granular = noise_power(2 * clips / 2**bits)  # they count 2^b steps, and the clipped values too
+    assert clips[(granular + overload).argmin()] == pytest.approx(published, abs=0.01)
+
+
+def test_aciq_cuts_at_that_many_standard_deviations_from_the_mean():
+    x = samples.distribution("normal", 400_000) * 3 + 1
+    clips = torch.linspace(1, 6, 5001, dtype=torch.float64)
+    for scheme, symmetric, steps in ((UINT8, False, 255), (INT4, False, 15), (INT4, True, 14)):
+        c = clips[torch.stack(clipping_noise(clips, steps)).sum(0).argmin()].item()
+        lo, hi = chosen(x, scheme, symmetric, "aciq")
+        middle, sigma = (0, 10**0.5) if symmetric else (1, 3)
+        assert (lo, hi) == pytest.approx((middle - c * sigma, middle + c * sigma), abs=0.03)
+
+
+# Below, the error is far from uniform, and the search gains from the code qmin.
+@pytest.mark.parametrize("bits", [4, 5, 6, 7, 8])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_aciq_is_as_good_as_the_search_on_a_gaussian(symmetric, bits):
+    x, scheme = samples.distribution("normal", 400_000), QuantizationScheme.from_bits(bits)
+    assert sqnr(x, scheme, symmetric, "aciq") > sqnr(x, scheme, symmetric, "mse") - 0.1
+
+
+def test_aciq_never_goes_beyond_the_data_nor_below_zero():
+    relu = samples.distribution("relu", 10_000)
+    lo, hi = chosen(relu, UINT8, False, "aciq")
+    assert lo == 0 and 0 < hi <= relu.max()
+    assert chosen(torch.tensor([1.0, 1.1]), INT8, False, "aciq") == (1.0, pytest.approx(1.1))
+
+
 # ---- what a range costs --------------------------------------------------------------------
 
 
