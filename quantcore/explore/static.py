@@ -96,7 +96,7 @@ def static_html(explorer) -> str:
         alt=html.escape(listed[start]["alt"]),
         line=html.escape(listed[start]["line"]),
         audio=f'\n<audio controls src="{sound}"></audio>' if sound else "",
-        frames=json.dumps(listed, ensure_ascii=False).replace("</", "<\\/"),
+        frames=json.dumps(listed, ensure_ascii=False).replace("<", "\\u003c"),
         script=SCRIPT,
     )
 
@@ -130,10 +130,11 @@ def _input(control) -> str:
         )
         return f'<label>{name}<select data-count="{count}">{options}</select></label>'
     values = html.escape(json.dumps([str(v) for v in control.values]))
+    text = html.escape(str(control.start))
     return (
         f'<label>{name}<input type="range" min="0" max="{count - 1}" step="1" value="{start}" '
-        f'data-count="{count}" data-values="{values}" aria-valuetext="{control.start}">'
-        f"<output>{control.start}</output></label>"
+        f'data-count="{count}" data-values="{values}" aria-valuetext="{text}">'
+        f"<output>{text}</output></label>"
     )
 
 
