@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from quantcore import QuantizationScheme, float_levels, nf4_levels
-from quantcore.schemes import storage_dtype
+from quantcore.schemes import format_levels, round_to_levels, storage_dtype
 
 
-@pytest.mark.parametrize("scheme", QuantizationScheme)
+@pytest.mark.parametrize("scheme", [s for s in QuantizationScheme if s.name != "TERNARY"])
 def test_a_scheme_follows_from_its_name(scheme):
     bits = int(scheme.name.removeprefix("U").removeprefix("INT"))
     signed = not scheme.name.startswith("U")
@@ -20,8 +20,16 @@ def test_a_scheme_follows_from_its_name(scheme):
 
 
 def test_the_family_is_complete():
-    names = {f"{u}INT{b}" for u in ("", "U") for b in range(2, 9)} | {"INT16"}
+    names = {f"{u}INT{b}" for u in ("", "U") for b in range(2, 9)} | {"INT16", "TERNARY"}
     assert set(QuantizationScheme.__members__) == names
+    assert [s.name for s in QuantizationScheme] == list(QuantizationScheme.__members__), "aliases"
+
+
+def test_ternary_has_three_codes_in_two_bits():
+    s = QuantizationScheme.TERNARY
+    found = (s.qmin, s.qmax, s.levels, s.bit_width, s.signed, s.dtype)
+    assert found == (-1, 1, 3, 2, True, torch.int8)
+    assert QuantizationScheme.from_bits(2) is QuantizationScheme.INT2
 
 
 def test_the_documents_schemes():
@@ -49,6 +57,11 @@ def test_a_bit_width_that_is_no_integer_is_refused(bits):
         QuantizationScheme.from_bits(bits)
 
 
+def test_a_signedness_that_is_no_bool_is_refused():
+    with pytest.raises(TypeError, match="signed: expected True or False, found 'no'"):
+        QuantizationScheme.from_bits(8, "no")
+
+
 def test_codes_beyond_int16_are_refused():
     assert storage_dtype(-1, 255) == torch.int16
     with pytest.raises(ValueError, match="codes must fit in int16"):
@@ -59,8 +72,21 @@ def test_e2m1_is_the_fp4_of_the_microscaling_formats():
     positive = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
     expected = [-v for v in reversed(positive[1:])] + positive
     assert float_levels(2, 1).tolist() == expected
-    with pytest.raises(ValueError, match="exponent_bits"):
-        float_levels(0, 3)
+    assert float_levels(3, 2)[-1] == 28 and float_levels(2, 3)[-1] == 7.5
+    assert len(float_levels(2, 3)) == 63 and float_levels(8, 10).isfinite().all()
+
+
+@pytest.mark.parametrize("bits", [(0, 3), (2, -1), (9, 0), (2, 11)])
+def test_a_float_out_of_range_is_refused(bits):
+    with pytest.raises(ValueError, match=f"exponent_bits, .*found {bits[0]} and {bits[1]}"):
+        float_levels(*bits)
+
+
+def test_a_float_with_parts_of_bits_is_refused():
+    with pytest.raises(TypeError, match="mantissa_bits: expected an int, found 1.5"):
+        float_levels(2, 1.5)
+    with pytest.raises(TypeError, match="exponent_bits: expected an int, found '2'"):
+        float_levels("2", 1)
 
 
 def test_nf4_is_the_published_table():
@@ -72,3 +98,27 @@ def test_nf4_is_the_published_table():
         0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
     ]  # fmt: skip
     assert nf4_levels().tolist() == pytest.approx(published, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name, count, largest",
+    [
+        ("INT4", 16, 7), ("INT8", 256, 127), ("FP4 E2M1", 15, 6), ("NF4", 16, 1),
+        ("FP8 E4M3", 253, 448), ("FP8 E5M2", 247, 57344),
+    ],
+)  # fmt: skip
+def test_formats_have_the_levels_of_their_definitions(name, count, largest):
+    levels = format_levels(name)
+    assert len(levels) == count and levels.max() == largest
+    assert (levels.diff() > 0).all() and 0 in levels
+
+
+def test_rounding_to_levels_takes_the_nearest():
+    levels = torch.tensor([-1.0, 0.0, 0.5, 4.0], dtype=torch.float64)
+    x = torch.tensor([-9.0, -0.6, 0.2, 0.3, 2.0, 2.5])
+    assert round_to_levels(x, levels).tolist() == [-1, -1, 0, 0.5, 0.5, 4]
+
+
+def test_an_unknown_format_is_refused():
+    with pytest.raises(ValueError, match="name: 'FP6' is not known; use one of .*'FP8 E5M2'"):
+        format_levels("FP6")
