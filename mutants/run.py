@@ -108,8 +108,9 @@ class Bench:
 
     def _test(self, module: str, mutant: Mutant, order: dict[str, float], limit: int, writer):
         """In the child: import the mutant, run the tests, say which one failed."""
-        import pytest
         import resource
+
+        import pytest
 
         signal.alarm(limit)  # ends the process, whatever it is doing
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
