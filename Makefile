@@ -6,7 +6,7 @@ PYTHON ?= $(if $(WINDOWS),python,python3)
 BIN := .venv/$(if $(WINDOWS),Scripts,bin)
 READY := .venv/ready
 
-.PHONY: help lab test bench notebooks book book-serve format
+.PHONY: help lab test mutants bench notebooks book book-serve format
 
 help:                ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
@@ -16,6 +16,10 @@ lab: $(READY)        ## open the course in JupyterLab; ARGS="--no-browser --port
 
 test: $(READY)       ## run every test
 	$(BIN)/pytest
+
+mutants: $(READY)    ## test the tests: change the core, see what notices; MODULE=schemes: one module
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[mutants]"
+	$(BIN)/python -m mutants $(MODULE)
 
 bench: $(READY)      ## measure speed against torch, side by side
 	$(BIN)/python -m benchmarks
@@ -30,8 +34,8 @@ book-serve: $(READY) ## serve the book with live reload; ARGS="--port 3001" adds
 	$(BIN)/python book/build.py --serve $(ARGS)
 
 format: $(READY)     ## format the code, and fix what ruff can fix
-	$(BIN)/ruff format quantcore tests benchmarks book notebooks/build.py
-	$(BIN)/ruff check --fix quantcore tests benchmarks book notebooks/build.py
+	$(BIN)/ruff format quantcore tests mutants benchmarks book notebooks/build.py
+	$(BIN)/ruff check --fix quantcore tests mutants benchmarks book notebooks/build.py
 
 # The stamp is written last, so an installation that was cut short is taken up again.
 $(READY): pyproject.toml constraints.txt
