@@ -1,5 +1,7 @@
 """The grids."""
 
+from fractions import Fraction
+
 import pytest
 import torch
 
@@ -24,6 +26,16 @@ def test_the_family_is_complete():
     assert set(QuantizationScheme.__members__) == names
 
 
+def test_no_scheme_is_another_name_for_another():
+    # Enum makes an alias of a member whose value is already there, and loops pass it over.
+    assert [s.name for s in QuantizationScheme] == list(QuantizationScheme.__members__)
+
+
+def test_a_scheme_is_signed_unless_said_otherwise():
+    assert QuantizationScheme.from_bits(4) is QuantizationScheme.INT4
+    assert QuantizationScheme.from_bits(4, signed=False) is QuantizationScheme.UINT4
+
+
 def test_the_documents_schemes():
     found = [(s.qmin, s.qmax, s.dtype) for s in map(QuantizationScheme.__getitem__,
              ("INT8", "UINT8", "INT4", "INT16"))]  # fmt: skip
@@ -43,6 +55,13 @@ def test_a_bit_width_out_of_range_is_refused(bits, signed):
         QuantizationScheme.from_bits(bits, signed)
 
 
+def test_the_refusal_lists_the_widths_that_exist():
+    with pytest.raises(ValueError, match=r"no signed scheme .* one of \[2, 3, 4, 5, 6, 7, 8, 16\]"):
+        QuantizationScheme.from_bits(9)
+    with pytest.raises(ValueError, match=r"no unsigned scheme .* one of \[2, 3, 4, 5, 6, 7, 8\]"):
+        QuantizationScheme.from_bits(16, signed=False)
+
+
 @pytest.mark.parametrize("bits", [4.0, "4", None])
 def test_a_bit_width_that_is_no_integer_is_refused(bits):
     with pytest.raises(TypeError, match="bits: expected an int, found"):
@@ -51,7 +70,7 @@ def test_a_bit_width_that_is_no_integer_is_refused(bits):
 
 def test_codes_beyond_int16_are_refused():
     assert storage_dtype(-1, 255) == torch.int16
-    with pytest.raises(ValueError, match="codes must fit in int16"):
+    with pytest.raises(ValueError, match=r"codes must fit in int16, found \[0, 32768\]"):
         storage_dtype(0, 2**15)
 
 
@@ -59,8 +78,32 @@ def test_e2m1_is_the_fp4_of_the_microscaling_formats():
     positive = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
     expected = [-v for v in reversed(positive[1:])] + positive
     assert float_levels(2, 1).tolist() == expected
-    with pytest.raises(ValueError, match="exponent_bits"):
-        float_levels(0, 3)
+
+
+def value(bits, exponent_bits, mantissa_bits):
+    """What the bits of a small float mean, by the definition of OCP Microscaling Formats 5.3."""
+    e, m = divmod(bits, 2**mantissa_bits)
+    bias = 2 ** (exponent_bits - 1) - 1
+    if e == 0:
+        return Fraction(2) ** (1 - bias) * Fraction(m, 2**mantissa_bits)
+    return Fraction(2) ** (e - bias) * (1 + Fraction(m, 2**mantissa_bits))
+
+
+@pytest.mark.parametrize("mantissa_bits", [0, 1, 2, 3])
+@pytest.mark.parametrize("exponent_bits", [1, 2, 3, 4])
+def test_a_small_float_has_a_level_for_every_code(exponent_bits, mantissa_bits):
+    formats = exponent_bits, mantissa_bits
+    positive = [value(bits, *formats) for bits in range(2 ** (exponent_bits + mantissa_bits))]
+    expected = [-v for v in reversed(positive[1:])] + positive
+    levels = float_levels(*formats)
+    assert levels.tolist() == expected and levels.dtype == torch.float64
+
+
+@pytest.mark.parametrize("formats", [(0, 3), (-1, 3), (2, -1), (0, -1)])
+def test_a_float_without_exponent_or_with_less_than_no_mantissa_is_refused(formats):
+    found = "exponent_bits, mantissa_bits: expected at least 1 and 0, found {} and {}"
+    with pytest.raises(ValueError, match=found.format(*formats)):
+        float_levels(*formats)
 
 
 def test_nf4_is_the_published_table():
