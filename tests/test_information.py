@@ -215,6 +215,27 @@ def test_samples_may_lie_anywhere(make, unit, offset):
     assert ((there.levels - offset) / unit).numpy() == pytest.approx(here.levels.numpy(), abs=1e-4)
 
 
+def test_a_level_whose_cell_is_empty_stays_where_it_was():
+    q = lloyd_max(4, torch.tensor([1.0, 1.0, 2.0, 2.0]))
+    assert set(q.levels.tolist()) == {1, 2} and q.mse == 0
+
+
+@BOTH
+def test_samples_may_differ_by_all_that_float64_can_hold(make):
+    x = torch.tensor([1e-200, 1.0, 2.0, 3.0], dtype=torch.float64)
+    zero = make(2, torch.tensor([0.0, 1.0, 2.0, 3.0]))
+    q = make(2, x)
+    assert torch.equal(q.levels, zero.levels) and q.mse == zero.mse
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=9), st.floats(0.01, 100))
+def test_rounding_makes_no_error_negative(values, unit):
+    # Two values that a float64 holds exactly, or not, and a level for each.
+    x = torch.tensor(values, dtype=torch.float64) * unit
+    for make in (lloyd_max, optimal_uniform):
+        assert make(7, x).mse >= 0
+
+
 def test_half_precision_samples_and_any_shape():
     x = samples.distribution("normal", 600)
     for make in (lloyd_max, optimal_uniform):
