@@ -9,8 +9,8 @@ import sys
 import time
 import tomllib
 
-from .mutate import HERE, Mutant, mutants_of
-from .run import Bench
+from .mutate import CONFIG, HERE, mutants_of
+from .run import prepare, survivors
 
 REQUIRED = 0.95
 
@@ -26,22 +26,24 @@ def listed(module: str) -> dict[tuple[str, str, str], str]:
     }
 
 
-def judge(module: str, bench: Bench) -> bool:
+def judge(module: str) -> bool:
     """Run every mutant of a module, print what became of them, and say whether it is well."""
     start, mutants, reasons = time.monotonic(), mutants_of(module), listed(module)
-    survivors = bench.survivors(module, mutants)
-    equivalent = [m for m in survivors if m.key in reasons]
-    holes = [m for m in survivors if m.key not in reasons]
-    stale = reasons.keys() - {m.key for m in survivors}
-    killed = len(mutants) - len(survivors)
-    score = killed / (killed + len(holes))
-    for mutant in holes:
-        print(f"\nsurvived in {module}, line {mutant.line}: {mutant}")
+    holes, equivalent = 0, set()
+    for mutant in survivors(module, mutants):
+        if mutant.key in reasons:
+            equivalent.add(mutant)
+        else:
+            holes += 1
+            print(f"survived in {module}, line {mutant.line}: {mutant}", flush=True)
+    stale = reasons.keys() - {mutant.key for mutant in equivalent}
     for function, before, after in sorted(stale):
-        print(f"\nlisted as equivalent, but dead or gone: {Mutant('', 0, function, before, after)}")
+        print(f"listed in {module}, but dead or gone: {function}\n  - {before}\n  + {after}")
+    killed = len(mutants) - holes - len(equivalent)
+    score = killed / (killed + holes)
     print(
-        f"{module:12} {len(mutants):4} mutants: {killed:4} killed, {len(holes):2} survived, "
-        f"{len(equivalent):2} equivalent; {100 * score:5.1f} % in {time.monotonic() - start:.0f} s",
+        f"{module:12} {len(mutants):4} mutants: {killed:4} killed, {holes:2} survived, "
+        f"{len(equivalent):2} equivalent: {100 * score:5.1f} %; {time.monotonic() - start:.0f} s",
         flush=True,
     )
     return score >= REQUIRED and not stale
@@ -50,9 +52,9 @@ def judge(module: str, bench: Bench) -> bool:
 def main() -> int:
     """Judge the modules that the command line names, or all of them."""
     if not hasattr(os, "fork"):
-        sys.exit("mutants: needs a system with fork (Linux, macOS, or Windows' WSL)")
-    bench = Bench()
-    return not all([judge(module, bench) for module in sys.argv[1:] or bench.tests])
+        sys.exit("mutants: needs a system with fork: Linux, macOS, or Windows' WSL")
+    prepare()
+    return not all([judge(module) for module in sys.argv[1:] or CONFIG["tests"]])
 
 
 if __name__ == "__main__":

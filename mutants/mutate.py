@@ -112,9 +112,14 @@ def function_at(source: str, line: int) -> str:
     return ".".join(names) or "module"
 
 
+def source_of(module: str) -> str:
+    """The text of a module of quantcore."""
+    return (ROOT / "quantcore" / f"{module}.py").read_text("utf-8")
+
+
 def mutants_of(module: str) -> list[Mutant]:
     """Every mutant of a module of quantcore that differs in meaning from it and the others."""
-    source = (ROOT / "quantcore" / f"{module}.py").read_text("utf-8")
+    source = source_of(module)
     nodes, seen, found = list(ast_nodes(get_ast(source))), {meaning(source), None}, []
     for operator in operators():
         count = sum(len(list(operator.mutation_positions(node))) for node in nodes)
