@@ -305,6 +305,22 @@ def test_sqnr_of_large_half_and_extreme_tensors():
     assert sqnr_db(half, half * 0.5) == pytest.approx(6.02, abs=0.01)
 
 
+def test_sqnr_of_float32_is_computed_in_float64():
+    x = samples.distribution("laplace", 1000)
+    x_hat = x * 0.9
+    exact, near = x.numpy().astype(np.float64), x_hat.numpy().astype(np.float64)
+    expected = 10 * math.log10((exact**2).sum() / ((exact - near) ** 2).sum())
+    for pair in ((x, x_hat), (x.requires_grad_(), x_hat.requires_grad_())):
+        found = sqnr_db(*pair)
+        assert found == pytest.approx(expected, abs=1e-11) and type(found) is float
+
+
+def test_sqnr_where_many_values_are_zero():
+    one, nothing = torch.tensor([0.0, 1.0]), torch.zeros(2)
+    assert sqnr_db(one, nothing) == 0
+    assert sqnr_db(nothing, one) == -math.inf
+
+
 def test_sqnr_without_noise_or_signal_is_infinite():
     x = torch.tensor([1.0, -2.0])
     assert sqnr_db(x, x) == math.inf
@@ -353,6 +369,14 @@ def test_an_error_report_in_other_precisions(dtype):
     assert report.mse == pytest.approx(error.square().mean().item(), rel=2e-3)
     assert report.sqnr_db == pytest.approx(sqnr_db(x, quantizer(x)), abs=0.01)
     assert error_report(x[0], quantizer).clipped in (0, 1), "a tensor without axes has a report"
+
+
+def test_an_error_report_follows_no_gradient():
+    x = samples.distribution("normal", 100)
+    quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, INT4))
+    expected = error_report(x, quantizer)
+    assert error_report(x.requires_grad_(), quantizer) == expected
+    assert all(type(v) is float for v in expected)
 
 
 @pytest.mark.parametrize("size", [1e-40, 1e-20, 1.0, 1e20, 3e37])
