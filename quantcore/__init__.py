@@ -2,15 +2,9 @@
 
 from importlib import import_module
 
-from .information import (
-    entropy,
-    gaussian_distortion,
-    lloyd_max,
-    noise_power,
-    optimal_uniform,
-    sqnr_db,
-)
+from .information import entropy, gaussian_distortion, noise_power, sqnr_db
 from .integer import fixed_point_multiplier, integer_matmul, pack_int4, unpack_int4
+from .optimal import lloyd_max, optimal_uniform
 from .params import QuantizationParams
 from .quantizer import UniformQuantizer
 from .schemes import QuantizationScheme, float_levels, nf4_levels
@@ -49,3 +43,7 @@ def __getattr__(name: str):
         raise AttributeError(f"module 'quantcore' has no attribute {name!r}")
     module = import_module(f".{_LATER[name]}", __name__)
     return module if name == _LATER[name] else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

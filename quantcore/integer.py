@@ -2,15 +2,18 @@
 
 Chapters 2 and 4. A product of quantized matrices needs no float at run time: codes are
 multiplied and added in int32, and one fixed-point multiplication brings the sum to the
-output's scale. Source: Jacob et al. 2018, sections 2.2 and 2.4.
+output's scale. Source: Jacob et al. 2018, sections 2.2 to 2.4.
 """
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from .params import QuantizationParams, require_codes
+from .checks import require_codes, require_int, require_integer_tensor, require_number_or_tensor
+from .params import QuantizationParams
 from .schemes import QuantizationScheme
 
 INT32 = torch.iinfo(torch.int32)
@@ -26,16 +29,10 @@ def pack_int4(codes: Tensor) -> Tensor:
     >>> pack_int4(torch.tensor([1, -2, 7], dtype=torch.int8)).tolist()  # 0xE1, 0x07
     [225, 7]
     """
-    if not isinstance(codes, Tensor) or codes.dtype not in (torch.int8, torch.uint8):
-        found = codes.dtype if isinstance(codes, Tensor) else type(codes).__name__
-        raise TypeError(f"codes: expected an int8 or uint8 tensor, found {found}")
+    _require_dtype(codes, "codes", torch.int8, torch.uint8)
     scheme = QuantizationScheme.from_bits(4, signed=codes.dtype == torch.int8)
+    require_codes(codes, scheme.qmin, scheme.qmax, "codes")
     flat = codes.flatten()
-    if flat.numel() and (flat.min() < scheme.qmin or flat.max() > scheme.qmax):
-        raise ValueError(
-            f"codes: expected {scheme.name} codes in [{scheme.qmin}, {scheme.qmax}], "
-            f"found [{flat.min().item()}, {flat.max().item()}]"
-        )
     nibbles = (flat & 0xF).to(torch.uint8)
     nibbles = torch.cat([nibbles, nibbles.new_zeros(flat.numel() % 2)]).view(-1, 2)
     return nibbles[:, 0] | (nibbles[:, 1] << 4)
@@ -45,15 +42,20 @@ def unpack_int4(packed: Tensor, shape: tuple[int, ...], signed: bool = True) -> 
     """Take the codes out of the bytes again: the inverse of `pack_int4`.
 
     packed: uint8 bytes; shape: the codes' shape. Returns int8 codes, or uint8 if not signed.
-    Raises TypeError for another dtype, ValueError if the bytes do not make that shape.
+    Raises TypeError for another dtype or what is no shape, ValueError if the bytes do not make
+    that shape.
 
     >>> unpack_int4(torch.tensor([225, 7], dtype=torch.uint8), (3,)).tolist()
     [1, -2, 7]
     """
-    if not isinstance(packed, Tensor) or packed.dtype != torch.uint8:
-        found = packed.dtype if isinstance(packed, Tensor) else type(packed).__name__
-        raise TypeError(f"packed: expected a uint8 tensor, found {found}")
-    count = torch.Size(shape).numel()
+    _require_dtype(packed, "packed", torch.uint8)
+    if not isinstance(shape, tuple | list):
+        raise TypeError(f"shape: expected a tuple of ints, found {shape!r}")
+    for n in shape:
+        require_int(n, "shape")
+        if n < 0:
+            raise ValueError(f"shape: expected lengths of at least 0, found {tuple(shape)}")
+    count = math.prod(shape)
     if packed.numel() != (count + 1) // 2:
         raise ValueError(
             f"shape: {tuple(shape)} needs {(count + 1) // 2} bytes, found {packed.numel()}"
@@ -66,17 +68,26 @@ def unpack_int4(packed: Tensor, shape: tuple[int, ...], signed: bool = True) -> 
     return torch.where(codes > 7, codes - 16, codes)
 
 
+def _require_dtype(t: Tensor, name: str, *dtypes: torch.dtype) -> None:
+    if not isinstance(t, Tensor) or t.dtype not in dtypes:
+        expected = " or ".join(str(d).removeprefix("torch.") for d in dtypes)
+        found = t.dtype if isinstance(t, Tensor) else type(t).__name__
+        raise TypeError(f"{name}: expected {expected} codes, found {found}")
+    require_integer_tensor(t, name)
+
+
 def fixed_point_multiplier(m: float | Tensor) -> tuple[Tensor, Tensor]:
     """Write a positive real m as mantissa · 2^(-31) · 2^(-shift), integers only.
 
     mantissa is in [2^30, 2^31), so that m0 = mantissa · 2^(-31) is in [½, 1); shift counts
     places to the right, negative where m ≥ 1. Both are int64 tensors of m's shape.
-    Raises ValueError if m is not finite and positive.
+    Raises TypeError if m is no number, ValueError if it is not finite and positive.
 
     >>> mantissa, shift = fixed_point_multiplier(0.0625)
     >>> mantissa.item() == 2**30, shift.item()
     (True, 3)
     """
+    require_number_or_tensor(m, "m")
     m = torch.as_tensor(m, dtype=torch.float64)
     if not (m.isfinite() & (m > 0)).all():
         raise ValueError(f"m: expected finite values above 0, found {m}")
@@ -87,10 +98,10 @@ def fixed_point_multiplier(m: float | Tensor) -> tuple[Tensor, Tensor]:
 
 
 def saturating_rounding_doubling_high_mul(a: Tensor, b: Tensor) -> Tensor:
-    """The high 32 bits of 2ab: round(a · b / 2^31), as gemmlowp and ARM's SQRDMULH do.
+    """The high 32 bits of 2ab: a · b / 2^31 to the nearest, as gemmlowp and ARM's SQRDMULH do.
 
-    a, b: int64 tensors that hold int32 values. The one product that does not fit,
-    (-2^31)², saturates.
+    Halves go up: ½ → 1, -½ → 0. a, b: int64 tensors that hold int32 values. The one product
+    that does not fit, (-2^31)², saturates.
     """
     product = a * b
     nudge = torch.where(product >= 0, 2**30, 1 - 2**30)
@@ -141,7 +152,7 @@ def integer_matmul(
     11
     """
     for name, codes, params in (("a", a, a_params), ("b", b, b_params)):
-        require_codes(codes, params, name)
+        require_codes(codes, params.qmin, params.qmax, name)
     if a.dim() < 2 or b.dim() != 2 or a.shape[-1] != b.shape[0]:
         raise ValueError(
             f"a, b: expected shapes (…, M, K) and (K, N), found {tuple(a.shape)}, {tuple(b.shape)}"
@@ -171,8 +182,8 @@ def _row_layout(
     scale, zero_point = params.scale.double(), params.zero_point.to(torch.int64)
     if params.axis is None and params.group_size is None:
         return scale, zero_point
-    fits = params.axis is not None and axis is not None and params.axis % codes.dim() == axis
-    if not fits or len(scale) != codes.shape[axis]:
+    along = params.axis is not None and axis is not None and params.axis % codes.dim() == axis
+    if not along or not params.fits(codes.shape):
         where = "per tensor" if axis is None else f"per tensor or along axis {axis}"
         raise ValueError(
             f"{name}: expected a scale {where}, found axis={params.axis}, "

@@ -7,8 +7,10 @@ time on the same sheet updates the same artists, so a slider needs no drawing co
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -63,7 +65,7 @@ class Sheet:
     ):
         self.figure = Picture(figsize=(width, height), dpi=DPI, facecolor="white")
         self.canvas = FigureCanvasAgg(self.figure)
-        self.axes = list(self.figure.subplots(rows, -(-panels // rows), squeeze=False).flat)
+        self.axes = list(self.figure.subplots(rows, math.ceil(panels / rows), squeeze=False).flat)
         for ax in self.axes:
             ax.tick_params(labelsize=8, color=GRAY, labelcolor=INK)
             ax.spines[["top", "right"]].set_visible(False)
@@ -192,6 +194,7 @@ class Sheet:
 
 def _array(values):
     """numpy, from tensors on any device too."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
     return np.asarray(values)

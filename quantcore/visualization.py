@@ -8,6 +8,8 @@ the whole tensor.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -20,27 +22,32 @@ from .sheet import BLUE, GRAY, GREEN, INK, ORANGE, RED, Picture, Sheet
 SAMPLE, POINTS = 10_000, 2000  # how many values a histogram and a scatter plot draw
 
 
+def stride(n: int, most: int) -> int:
+    """The least k for which every k-th of n values makes at most `most`."""
+    return math.ceil(n / most)
+
+
 def few(x: Tensor) -> Tensor:
-    """At most SAMPLE values of x, spread evenly over it, and its two extremes; flat."""
+    """At most SAMPLE values of x, spread evenly over it, its two extremes among them; flat."""
     flat = x.detach().flatten()
-    every = -(-flat.numel() // SAMPLE)
-    return torch.cat([flat[::every], torch.stack(flat.aminmax())])
+    if flat.numel() <= SAMPLE:
+        return flat
+    return torch.cat([flat[:: stride(flat.numel(), SAMPLE - 2)], torch.stack(flat.aminmax())])
 
 
 def sample(x: Tensor, quantizer: UniformQuantizer) -> tuple[Tensor, Tensor, Tensor]:
-    """A few values of x with their x̂ and their scale; flat, on the CPU."""
-    if quantizer.params.scale.dim() == 0:
-        x, every = few(x), 1
-    else:
-        x, every = x.detach(), -(-x.numel() // SAMPLE)
-    scale = quantizer.layout(x)[0].expand_as(x)
-    return tuple(t.flatten()[::every].cpu() for t in (x, quantizer(x), scale))
+    """A few values of x with their x̂ and their scale; flat, float64, on the CPU."""
+    x = few(x) if quantizer.params.scale.dim() == 0 else x.detach()
+    every = stride(x.numel(), SAMPLE)
+    x_hat, scale = quantizer(x), quantizer.layout(x)[0].expand_as(x)
+    x, x_hat, scale = (t.flatten()[::every].double().cpu() for t in (x, x_hat, scale))
+    return x, x_hat, scale
 
 
 def density(x: Tensor, lo: float, hi: float, bins: int) -> tuple[Tensor, Tensor]:
     """Histogram heights with area 1 and the edges; values outside go to the end bins."""
-    edges = torch.linspace(lo, hi, bins + 1)
-    counts = torch.histc(x.clamp(lo, hi).float().cpu(), bins, lo, hi)
+    edges = torch.linspace(lo, hi, bins + 1, dtype=torch.float64)
+    counts = torch.histc(x.double().cpu().clamp(lo, hi), bins, lo, hi)
     return counts / counts.sum().clamp_min(1) / ((hi - lo) / bins), edges
 
 
@@ -107,7 +114,7 @@ def draw_quantization(
     heights, edges = density(u, lo, hi, 60)
     if params.scale.dim() == 0:  # the mass of a code, spread over its step, is a density too
         at, counts = u_hat.unique(return_counts=True)
-        mass = counts / len(u) / params.scale.cpu()
+        mass = counts.double() / len(u) / params.scale.cpu()
     else:
         mass, bounds = density(u_hat, lo, hi, 120)
         at = (bounds[1:] + bounds[:-1]) / 2
@@ -131,7 +138,7 @@ def draw_quantization(
     sides = (lo - margin, hi + margin), (low, high)
     sheet.frame(2, "original against quantized", "x", "x̂", *sides)
     sheet.line(2, "x̂ = x", [lo, hi], [lo, hi], color=GRAY, linestyle="--", linewidth=1)
-    every = -(-len(u) // POINTS)
+    every = stride(len(u), POINTS)
     sheet.points(2, "values", u[::every], u_hat[::every], color=RED, markersize=2)
     return numbers(
         **params_numbers(params),
@@ -197,7 +204,7 @@ def draw_range(sheet: Sheet, x: Tensor, quantizer: UniformQuantizer, span: float
         (1e-5 * span, 9 * span),
         yscale="log",
     )
-    every, half = -(-len(u) // POINTS), step[0].item() / 2
+    every, half = stride(len(u), POINTS), step[0].item() / 2
     error = (u - u_hat).abs().clamp_min(1.2e-5 * span)
     sheet.points(1, "values", u[::every], error[::every], color=GREEN, markersize=2)
     sheet.line(1, "s/2", [-span, span], [half, half], color=INK, linestyle="--", linewidth=1)

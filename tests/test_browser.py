@@ -9,7 +9,7 @@ from browser import chromium, find_chromium, jupyterlab, new_page, open_notebook
 from PIL import Image
 
 from quantcore import explore, samples
-from quantcore.static import static_html
+from quantcore.explore.static import static_html
 
 pytestmark = pytest.mark.skipif(
     find_chromium() is None,
@@ -21,7 +21,7 @@ CELLS = (
     "from quantcore import explore, samples\nexplore.set_language('en')",
     "figure = explore.quantization(samples.distribution('normal'))\nfigure",
     "explore.staircase()",
-    "from quantcore.explorer import Control, Explorer\n"
+    "from quantcore.explore.explorer import Control, Explorer\n"
     "from quantcore.sheet import Sheet\n"
     "def draw(sheet, bits):\n"
     "    return f'{1 / (bits - 3)}'\n"

@@ -9,15 +9,23 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantcore import QuantizationParams, QuantizationScheme, samples
-from quantcore.calibration import BINS, METHODS, calibrate
+from quantcore import (
+    QuantizationParams,
+    QuantizationScheme,
+    UniformQuantizer,
+    noise_power,
+    samples,
+)
+from quantcore.calibration import BINS, METHODS, Grid, calibrate, cap_zeros, clipping_noise
+from quantcore.information import error_report
+from quantcore.schemes import round_to_levels
 
 INT4, INT8, UINT8 = (QuantizationScheme[n] for n in ("INT4", "INT8", "UINT8"))
 
 
 def chosen(x, scheme, symmetric, method, percentile=99.9):
     """The two ends that a method chooses for the whole tensor, as plain numbers."""
-    lo, hi = calibrate(x.flatten(), method, percentile, scheme, symmetric)
+    lo, hi = calibrate(x.flatten(), method, percentile, Grid(scheme, symmetric))
     return lo.item(), hi.item()
 
 
@@ -50,6 +58,14 @@ def test_percentile_counts_exactly_in_a_long_tensor():
         k = Fraction(text) / 100 * 100_000
         assert k.denominator == 1
         assert chosen(x, INT8, False, "percentile", float(text))[1] == k
+
+
+@pytest.mark.parametrize("n", [3, 10, 1000])
+def test_percentile_counts_the_decimal_that_is_written(n):
+    x = torch.arange(1.0, n + 1)
+    for tenths in range(501, 1001):  # 64.4 / 100 · 1000 is 644.0000000000001 in floats
+        k = -(-tenths * n // 1000)
+        assert chosen(x, INT8, False, "percentile", tenths / 10)[1] == k
 
 
 @pytest.mark.parametrize("layout", [{}, {"axis": 1}, {"group_size": 30}])
@@ -162,6 +178,10 @@ def least_divergence(x, scheme, symmetric):
     """
     lo, hi = float(x.min()), float(x.max())
     counts = np.histogram(x, BINS, (lo, hi))[0].tolist()
+    zero = next((i for i, c in enumerate(np.histogram(x[x == 0], BINS, (lo, hi))[0]) if c), None)
+    if zero is not None:  # a spike of exact zeros is cut down to its neighbours
+        beside = [counts[i] for i in (zero - 1, zero + 1) if 0 <= i < BINS]
+        counts[zero] -= min((x == 0).sum(), max(counts[zero] - sum(beside) / len(beside), 0))
     points = np.linspace(lo, hi, BINS)
     best, best_fraction = math.inf, None
     for percent in range(100, 0, -1):
@@ -217,3 +237,81 @@ def test_entropy_does_not_depend_on_the_unit():
     here = chosen(x, INT8, True, "entropy")[1]
     assert here < x.max()
     assert chosen(x * 2.0**90, INT8, True, "entropy")[1] == here * 2.0**90
+
+
+def sqnr(x, scheme, symmetric, method):
+    params = QuantizationParams.from_tensor(x, scheme, symmetric, method=method)
+    return error_report(x, UniformQuantizer(params)).sqnr_db
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_entropy_is_not_led_astray_by_a_spike_of_zeros(seed):
+    relu = samples.distribution("relu", 100_000, seed)
+    for scheme, symmetric in ((UINT8, True), (UINT8, False), (INT8, True), (INT8, False)):
+        assert sqnr(relu, scheme, symmetric, "entropy") > sqnr(relu, scheme, symmetric, "mse") - 3
+    sparse = samples.distribution("normal", 100_000, seed)
+    sparse[torch.arange(100_000) % 100 > 0] = 0
+    for symmetric in (True, False):
+        found = sqnr(sparse, INT8, symmetric, "entropy")
+        assert found > sqnr(sparse, INT8, symmetric, "minmax") - 3
+
+
+def test_a_histogram_without_zeros_is_not_capped():
+    counts = torch.tensor([1.0, 9.0, 2.0, 3.0], dtype=torch.float64)
+    zeros = torch.tensor([0.0, 5.0, 0.0, 0.0], dtype=torch.float64)
+    assert torch.equal(cap_zeros(counts, 0 * zeros), counts)
+    assert cap_zeros(counts, zeros).tolist() == [1, 4, 2, 3], "no more than the exact zeros go"
+    assert cap_zeros(counts, 2 * zeros).tolist() == [1, 1.5, 2, 3], "nor below the neighbours"
+    assert cap_zeros(counts.flip(0), torch.tensor([9.0, 0, 0, 0])).tolist() == [2, 2, 9, 1]
+
+
+# ---- aciq ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bits, published", [(2, 1.71), (3, 2.15), (4, 2.55)])
+def test_the_noise_is_least_where_the_authors_of_aciq_cut_a_gaussian(bits, published):
+    clips = torch.linspace(1, 4, 3001, dtype=torch.float64)
+    _, overload = clipping_noise(clips, 2**bits)
+    granular = noise_power(2 * clips / 2**bits)  # they count 2^b steps, and the clipped values too
+    assert clips[(granular + overload).argmin()] == pytest.approx(published, abs=0.01)
+
+
+def test_aciq_cuts_at_that_many_standard_deviations_from_the_mean():
+    x = samples.distribution("normal", 400_000) * 3 + 1
+    clips = torch.linspace(1, 6, 5001, dtype=torch.float64)
+    for scheme, symmetric, steps in ((UINT8, False, 255), (INT4, False, 15), (INT4, True, 14)):
+        c = clips[torch.stack(clipping_noise(clips, steps)).sum(0).argmin()].item()
+        lo, hi = chosen(x, scheme, symmetric, "aciq")
+        middle, sigma = (0, 10**0.5) if symmetric else (1, 3)
+        assert (lo, hi) == pytest.approx((middle - c * sigma, middle + c * sigma), abs=0.03)
+
+
+# Below, the error is far from uniform, and the search gains from the code qmin.
+@pytest.mark.parametrize("bits", [4, 5, 6, 7, 8])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_aciq_is_as_good_as_the_search_on_a_gaussian(symmetric, bits):
+    x, scheme = samples.distribution("normal", 400_000), QuantizationScheme.from_bits(bits)
+    assert sqnr(x, scheme, symmetric, "aciq") > sqnr(x, scheme, symmetric, "mse") - 0.1
+
+
+def test_aciq_never_goes_beyond_the_data_nor_below_zero():
+    relu = samples.distribution("relu", 10_000)
+    lo, hi = chosen(relu, UINT8, False, "aciq")
+    assert lo == 0 and 0 < hi <= relu.max()
+    assert chosen(torch.tensor([1.0, 1.1]), INT8, False, "aciq") == (1.0, pytest.approx(1.1))
+
+
+# ---- what a range costs --------------------------------------------------------------------
+
+
+def test_clipping_noise_is_what_a_gaussian_really_loses():
+    x = samples.distribution("normal", 400_000).double()
+    clip, bits = 2.0, 5
+    step = 2 * clip / (2**bits - 1)
+    levels = -clip + step * torch.arange(2**bits)
+    error = x - round_to_levels(x, levels)
+    inside = x.abs() <= clip
+    granular, overload = clipping_noise(torch.tensor([clip], dtype=torch.float64), 2**bits - 1)
+    assert (error[inside] ** 2).sum() / len(x) == pytest.approx(granular.item(), rel=0.02)
+    assert (error[~inside] ** 2).sum() / len(x) == pytest.approx(overload.item(), rel=0.03)
+    assert granular < noise_power(step)

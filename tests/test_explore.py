@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from quantcore import explore, samples
-from quantcore.explorer import Control, Explorer
+from quantcore.explore.explorer import Control, Explorer
+from quantcore.explore.labels import label
+from quantcore.explore.static import BUDGET, static_html
 from quantcore.information import error_report
-from quantcore.labels import label
 from quantcore.sheet import Sheet
-from quantcore.static import BUDGET, static_html
 
 
 def weights():

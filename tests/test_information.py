@@ -22,7 +22,7 @@ from quantcore import (
     samples,
     sqnr_db,
 )
-from quantcore.information import error_report
+from quantcore.information import error_report, spectrum
 
 INT4, INT8 = QuantizationScheme.INT4, QuantizationScheme.INT8
 BOTH = pytest.mark.parametrize("make", [lloyd_max, optimal_uniform])
@@ -245,6 +245,32 @@ def test_half_precision_samples_and_any_shape():
     assert not lloyd_max(4, y).levels.requires_grad
 
 
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=12), st.integers(1, 6))
+def test_lloyd_max_is_never_worse_than_the_best_uniform(values, n):
+    x = torch.tensor(values, dtype=torch.float64)
+    rounding = 1e-14 * x.square().max().item()  # of sums that cancel
+    assert lloyd_max(n, x).mse <= optimal_uniform(n, x).mse * (1 + 1e-9) + rounding
+
+
+def test_lloyd_max_finds_the_two_pairs_of_four_values():
+    assert lloyd_max(2, torch.tensor([0.0, 1.0, 2.0, 3.0])).mse == 0.25
+
+
+def test_empty_cells_of_lloyd_max_keep_a_level():
+    assert set(lloyd_max(4, torch.tensor([1.0, 1, 2, 2])).levels.tolist()) <= {1, 2}
+
+
+@BOTH
+@pytest.mark.parametrize("unit", [1e-300, 1e-200, 1e150, 1e200, 1e300])
+def test_levels_do_not_depend_on_the_unit(make, unit):
+    x = samples.distribution("laplace", 400).double()
+    for n in (2, 5):
+        levels, scaled = make(n, x).levels, make(n, x * unit).levels
+        assert (scaled / unit).numpy() == pytest.approx(levels.numpy(), rel=1e-6)
+    wide = torch.tensor([1e-200, 1, 2, 3], dtype=torch.float64)
+    assert 0 < make(2, wide).mse < 1
+
+
 @BOTH
 def test_bad_sources_and_levels_are_refused(make):
     with pytest.raises(ValueError, match=r"source: 'cauchy' is not known; use one of \['normal', "):
@@ -259,7 +285,10 @@ def test_bad_sources_and_levels_are_refused(make):
             make(4, torch.tensor([1.0, bad]))
     with pytest.raises(ValueError, match="source: the tensor is empty"):
         make(4, torch.empty(0))
-    with pytest.raises(TypeError, match="source: expected a real floating-point tensor, found tor"):
+    with pytest.raises(
+        TypeError,
+        match="source: expected a float16",
+    ):
         make(4, torch.arange(5))
     with pytest.raises(TypeError, match="source: expected a name or a tensor, found list"):
         make(4, [1.0, 2.0])
@@ -321,6 +350,15 @@ def test_sqnr_where_many_values_are_zero():
     assert sqnr_db(nothing, one) == -math.inf
 
 
+def test_sqnr_sees_an_error_far_below_the_largest_value():
+    x = torch.tensor([1e-300, 1e300], dtype=torch.float64)
+    assert sqnr_db(x, torch.tensor([0.0, 1e300], dtype=torch.float64)) == pytest.approx(12_000)
+    far = torch.tensor([1.7e308], dtype=torch.float64)
+    assert sqnr_db(far, -far) == pytest.approx(20 * math.log10(0.5))
+    least = torch.tensor([5e-324], dtype=torch.float64)
+    assert sqnr_db(least, 2 * least) == 0
+
+
 def test_sqnr_without_noise_or_signal_is_infinite():
     x = torch.tensor([1.0, -2.0])
     assert sqnr_db(x, x) == math.inf
@@ -336,7 +374,10 @@ def test_sqnr_refuses_what_it_cannot_compare():
         for pair in ((one * bad, one), (one, one * bad)):
             with pytest.raises(ValueError, match="x, x_hat: found NaN or infinite values"):
                 sqnr_db(*pair)
-    with pytest.raises(TypeError, match="x_hat: expected a real floating-point tensor, found torc"):
+    with pytest.raises(
+        TypeError,
+        match="x_hat: expected a float16",
+    ):
         sqnr_db(one, one.int())
     with pytest.raises(TypeError, match="x: expected a torch.Tensor, found list; use"):
         sqnr_db([1.0], one)
@@ -379,6 +420,22 @@ def test_an_error_report_follows_no_gradient():
     assert all(type(v) is float for v in expected)
 
 
+def test_an_error_report_is_exact_to_a_ten_thousandth_of_a_decibel():
+    x = samples.distribution("normal", 3_000_000) + 1000
+    for scheme in (INT8, QuantizationScheme.INT16):
+        quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, scheme))
+        report, exact = error_report(x, quantizer), sqnr_db(x, quantizer(x))
+        assert report.sqnr_db == pytest.approx(exact, abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_an_error_report_of_half_precision_is_computed_in_float32(dtype):
+    x = samples.distribution("normal", 5000).to(dtype)
+    quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, INT8))
+    exact = (quantizer(x).double() - x.double()).square().mean().item()
+    assert error_report(x, quantizer).mse == pytest.approx(exact, rel=1e-5)
+
+
 @pytest.mark.parametrize("size", [1e-40, 1e-20, 1.0, 1e20, 3e37])
 def test_an_error_report_survives_tiny_and_huge_values(size):
     x = samples.distribution("normal", 1000) * size
@@ -404,7 +461,7 @@ def test_an_error_report_without_noise_or_signal():
     assert error_report(torch.zeros(4), quantizer) == (0, math.inf, 0)
     with pytest.raises(ValueError, match="x: found 1 NaN of 2 values"):
         error_report(torch.tensor([1.0, torch.nan]), quantizer)
-    with pytest.raises(TypeError, match="x: expected a real floating-point tensor"):
+    with pytest.raises(TypeError, match="x: expected a float16"):
         error_report(torch.arange(3), quantizer)
 
 
@@ -460,3 +517,18 @@ def test_gaussian_distortion_halves_the_amplitude_with_each_bit():
         gaussian_distortion(torch.tensor([1.0, -0.1]))
     with pytest.raises(ValueError, match="variance: expected at least 0, found -1.0"):
         gaussian_distortion(1.0, -1.0)
+
+
+def test_a_full_scale_sine_has_a_line_of_0_db():
+    n = torch.arange(4096, dtype=torch.float64)
+    frequencies, level = spectrum(torch.sin(2 * torch.pi * 64 / 4096 * n), 1000)
+    assert level.max() == pytest.approx(0, abs=1e-6)
+    assert frequencies[level.argmax()] == pytest.approx(64 / 4096 * 1000)
+
+
+def test_a_spectrum_needs_samples_in_a_row():
+    for x, rate in ((torch.ones(2, 3), 10), (torch.ones(4), 0)):
+        with pytest.raises(ValueError, match="x, rate: expected samples in a row"):
+            spectrum(x, rate)
+    with pytest.raises(TypeError, match="rate: expected an int, found 0.5"):
+        spectrum(torch.ones(4), 0.5)

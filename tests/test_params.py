@@ -52,7 +52,7 @@ def test_symmetric_lays_the_largest_magnitude_on_qmax(x, scheme, full_range):
     t = torch.tensor(x, dtype=torch.float64)
     p = QuantizationParams.from_tensor(t, scheme, True, full_range=full_range)
     reach = max(map(abs, x))
-    steps = 2 ** (scheme.bit_width - 1) if full_range else scheme.qmax
+    steps = -scheme.qmin if full_range else scheme.qmax
     s = max(reach / steps, 5e-324) if reach else 1.0
     assert (p.scale.item(), p.zero_point.item()) == (s, 0)
 
@@ -157,7 +157,7 @@ def test_a_tensor_without_axes_has_one_scale():
 # ---- refusals ------------------------------------------------------------------------------
 
 NAN, INF = torch.tensor([1.0, torch.nan]), torch.tensor([torch.inf, -torch.inf, 1.0])
-FLOATS = "x: expected a real floating-point tensor, found torch"
+FLOATS = "x: expected a float16, bfloat16, float32 or float64 tensor, found torch"
 RANGE = r"percentile: expected a value in \(50, 100\], found "
 REFUSED = [
     (TypeError, "x: expected a torch.Tensor, found list; use torch.as_tensor", [1.0], {}),
@@ -165,7 +165,7 @@ REFUSED = [
     (TypeError, FLOATS + ".int64; use x.float", torch.arange(3), {}),
     (TypeError, FLOATS + ".uint8; use x.float", torch.arange(3).byte(), {}),
     (TypeError, FLOATS + ".bool; use x.float", X > 0, {}),
-    (TypeError, FLOATS + ".complex64; use x.float", X + 0j, {}),
+    (TypeError, FLOATS + ".complex64; use x.real", X + 0j, {}),
     (TypeError, "scheme: expected a QuantizationScheme, found 'INT8'; use", X, {"scheme": "INT8"}),
     (TypeError, "scheme: expected a QuantizationScheme, found 8; use .*from_bits", X,
      {"scheme": 8}),
@@ -186,7 +186,8 @@ REFUSED = [
     (TypeError, "axis: expected an int, found True", X, {"axis": True}),
     (ValueError, "group_size: expected at least 1.*found 0", X, {"group_size": 0}),
     (ValueError, "group_size: expected at least 1.*found -4", X, {"group_size": -4}),
-    (ValueError, r"group_size: .* an axis to cut; found 2 for shape \(\)", X[0], {"group_size": 2}),
+    (ValueError, r"group_size: 2 needs a tensor with an axis to cut, found shape \(\)", X[0],
+     {"group_size": 2}),
     (TypeError, "group_size: expected an int, found 2.5", X, {"group_size": 2.5}),
     (ValueError, "axis, group_size: give one of them, found 0 and 2", X,
      {"axis": 0, "group_size": 2}),
@@ -216,7 +217,7 @@ IN_A_ROW = {"scale": ONE.view(1), "zero_point": ZERO.view(1)}
 INTEGERS = "zero_point: expected an integer tensor, found "
 MADE_WRONG = [
     (TypeError, "scale: expected a torch.Tensor, found float; use torch.as_tensor", {"scale": 0.1}),
-    (TypeError, "scale: expected a real floating-point", {"scale": ZERO}),
+    (TypeError, "scale: expected a float16, bfloat16, float32", {"scale": ZERO}),
     (TypeError, INTEGERS + "torch.float32; round it", {"zero_point": ONE}),
     (TypeError, INTEGERS + "int; round it", {"zero_point": 0}),
     (TypeError, INTEGERS + "torch.bool; round it", {"zero_point": ZERO > 1}),

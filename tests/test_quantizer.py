@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer, samples
+from quantcore.calibration import METHODS
+from quantcore.pieces import PIECE
 
 SCHEMES = list(QuantizationScheme)
 INT4, INT8, UINT8 = (QuantizationScheme[n] for n in ("INT4", "INT8", "UINT8"))
@@ -153,6 +155,12 @@ def test_a_tensor_without_axes_and_one_that_is_not_contiguous():
     assert_bit_exact(x[::2], params)
 
 
+def test_rows_longer_than_a_piece_are_taken_one_by_one():
+    x = samples.distribution("normal", 3 * (PIECE + 5)).view(3, -1)
+    quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, INT8, axis=0))
+    assert torch.equal(quantizer(x), quantizer.dequantize(quantizer.quantize(x)))
+
+
 def test_large_tensors_are_taken_in_pieces_without_a_seam():
     x = samples.distribution("normal", 1_300_000)
     for view, layout in ((x, {}), (x.view(13, -1), {"axis": 0}), (x.view(-1, 13), {"axis": 1}),
@@ -190,6 +198,14 @@ def test_infinities_saturate():
     assert tiny.quantize(torch.tensor([3e38, -3e38, 0.0])).tolist() == [127, -128, 0]
 
 
+def test_a_float64_scale_beyond_float32_does_not_become_infinite():
+    p = make(torch.tensor(1e300, dtype=torch.float64), 0, INT4)
+    x = torch.tensor([-1.0, 0.5, 3e38])
+    quantizer = UniformQuantizer(p)
+    assert quantizer.quantize(x).tolist() == [0, 0, 1]  # the scale is the largest float32
+    assert quantizer(x).tolist() == [0, 0, torch.finfo(torch.float32).max]
+
+
 def test_a_float64_scale_that_float32_cannot_hold_does_not_become_zero():
     p = make(torch.tensor(1e-300, dtype=torch.float64), 0, INT8)
     x = torch.tensor([0.0, 1.0])
@@ -221,6 +237,28 @@ def test_out_may_be_x_itself_where_x_is_taken_in_pieces():
     assert torch.equal(quantizer.forward(x, out=x), expected)
 
 
+def test_an_out_that_overlaps_x_is_refused_where_x_is_taken_in_pieces():
+    buffer = samples.distribution("normal", 2**21)
+    x, before = buffer[: 2**20], buffer.clone()
+    for view, out in ((x, buffer[2**19 : 2**19 + 2**20]), (x.view(1024, -1), x.view(1024, -1).T)):
+        with pytest.raises(ValueError, match="out: it shares memory with x without being x"):
+            unit().forward(view, out=out)
+    one = torch.zeros(1, 2**20)
+    with pytest.raises(ValueError, match="out: some of its values share one place in memory"):
+        unit().forward(buffer.view(2, -1), out=one.expand(2, -1))
+    assert torch.equal(buffer, before) and not one.any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_x_is_not_written_over_where_it_holds_a_nan(dtype):
+    x = samples.distribution("normal", 1_300_000).to(dtype)
+    x[-1] = torch.nan
+    before = x.clone()
+    with pytest.raises(ValueError, match="x: found 1 NaN of 1300000 values"):
+        unit().forward(x, out=x)
+    assert torch.equal(x[:-1], before[:-1])
+
+
 def test_a_wrong_out_is_refused():
     with pytest.raises(ValueError, match=r"out: expected shape \(3,\).*found \(4,\)"):
         unit().forward(torch.ones(3), out=torch.ones(4))
@@ -232,11 +270,11 @@ def test_a_wrong_out_is_refused():
 
 # ---- refusals ------------------------------------------------------------------------------
 
-FLOATS = "x: expected a real floating-point tensor, found torch"
+FLOATS = "x: expected a float16, bfloat16, float32 or float64 tensor, found torch"
 REFUSED = [
     (TypeError, FLOATS + ".int64; use x.float", torch.arange(3)),
     (TypeError, FLOATS + ".bool; use x.float", torch.ones(3) > 0),
-    (TypeError, FLOATS + ".complex64; use x.float", torch.ones(3) + 0j),
+    (TypeError, FLOATS + ".complex64; use x.real", torch.ones(3) + 0j),
     (TypeError, "x: expected a torch.Tensor, found list; use torch.as_tensor", [1.0]),
     (TypeError, "x: expected a torch.Tensor, found ndarray; use torch.as_tensor", np.ones(3)),
     (ValueError, r"x: the tensor is empty \(shape \(0,\)\); give it a value", torch.empty(0)),
@@ -371,6 +409,13 @@ def test_the_gradient_has_the_inputs_dtype_and_layout(dtype):
         assert (grad[strictly_inside] == 1).all()
 
 
+def test_torch_func_takes_the_same_gradient():
+    x = samples.distribution("normal", 100)
+    quantizer = UniformQuantizer(QuantizationParams.from_tensor(x / 2, INT4))
+    expected = gradient(quantizer, x, torch.ones_like(x))
+    assert torch.equal(torch.func.grad(lambda v: quantizer(v).sum())(x), expected)
+
+
 def test_there_is_no_gradient_through_out():
     x = torch.ones(3, requires_grad=True)
     with pytest.raises(ValueError, match="out: x requires a gradient; use torch.no_grad"):
@@ -431,11 +476,12 @@ def a_way_to_quantize(draw):
     return x, {"scheme": scheme, "symmetric": symmetric, "full_range": full_range} | layout
 
 
-@pytest.mark.parametrize(
-    "method, examples", [("minmax", 300), ("percentile", 100), ("mse", 20), ("entropy", 5)]
-)
-def test_finite_input_never_becomes_infinite_or_nan(method, examples):
-    @settings(max_examples=examples)
+EXAMPLES = {"minmax": 300, "percentile": 100, "mse": 20, "entropy": 5}  # the last two search
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_finite_input_never_becomes_infinite_or_nan(method):
+    @settings(max_examples=EXAMPLES.get(method, 100))
     @given(a_way_to_quantize())
     def check(case):
         x, options = case

@@ -1,15 +1,16 @@
 """The grids."""
 
 from fractions import Fraction
+from itertools import product
 
 import pytest
 import torch
 
 from quantcore import QuantizationScheme, float_levels, nf4_levels
-from quantcore.schemes import storage_dtype
+from quantcore.schemes import format_levels, round_to_levels, storage_dtype
 
 
-@pytest.mark.parametrize("scheme", QuantizationScheme)
+@pytest.mark.parametrize("scheme", [s for s in QuantizationScheme if s.name != "TERNARY"])
 def test_a_scheme_follows_from_its_name(scheme):
     bits = int(scheme.name.removeprefix("U").removeprefix("INT"))
     signed = not scheme.name.startswith("U")
@@ -22,13 +23,17 @@ def test_a_scheme_follows_from_its_name(scheme):
 
 
 def test_the_family_is_complete():
-    names = {f"{u}INT{b}" for u in ("", "U") for b in range(2, 9)} | {"INT16"}
+    names = {f"{u}INT{b}" for u in ("", "U") for b in range(2, 9)} | {"INT16", "TERNARY"}
     assert set(QuantizationScheme.__members__) == names
-
-
-def test_no_scheme_is_another_name_for_another():
-    # Enum makes an alias of a member whose value is already there, and loops pass it over.
+    # Enum would make an alias of a member whose value is already there, and loops pass it over.
     assert [s.name for s in QuantizationScheme] == list(QuantizationScheme.__members__)
+
+
+def test_ternary_has_three_codes_in_two_bits():
+    s = QuantizationScheme.TERNARY
+    found = (s.qmin, s.qmax, s.levels, s.bit_width, s.signed, s.dtype)
+    assert found == (-1, 1, 3, 2, True, torch.int8)
+    assert QuantizationScheme.from_bits(2) is QuantizationScheme.INT2
 
 
 def test_a_scheme_is_signed_unless_said_otherwise():
@@ -68,6 +73,11 @@ def test_a_bit_width_that_is_no_integer_is_refused(bits):
         QuantizationScheme.from_bits(bits)
 
 
+def test_a_signedness_that_is_no_bool_is_refused():
+    with pytest.raises(TypeError, match="signed: expected True or False, found 'no'"):
+        QuantizationScheme.from_bits(8, "no")
+
+
 def test_codes_beyond_int16_are_refused():
     assert storage_dtype(-1, 255) == torch.int16
     with pytest.raises(ValueError, match=r"codes must fit in int16, found \[0, 32768\]"):
@@ -89,8 +99,7 @@ def value(bits, exponent_bits, mantissa_bits):
     return Fraction(2) ** (e - bias) * (1 + Fraction(m, 2**mantissa_bits))
 
 
-@pytest.mark.parametrize("mantissa_bits", [0, 1, 2, 3])
-@pytest.mark.parametrize("exponent_bits", [1, 2, 3, 4])
+@pytest.mark.parametrize("exponent_bits, mantissa_bits", [*product((1, 2, 3), range(4)), (8, 10)])
 def test_a_small_float_has_a_level_for_every_code(exponent_bits, mantissa_bits):
     formats = exponent_bits, mantissa_bits
     positive = [value(bits, *formats) for bits in range(2 ** (exponent_bits + mantissa_bits))]
@@ -99,11 +108,17 @@ def test_a_small_float_has_a_level_for_every_code(exponent_bits, mantissa_bits):
     assert levels.tolist() == expected and levels.dtype == torch.float64
 
 
-@pytest.mark.parametrize("formats", [(0, 3), (-1, 3), (2, -1), (0, -1)])
-def test_a_float_without_exponent_or_with_less_than_no_mantissa_is_refused(formats):
-    found = "exponent_bits, mantissa_bits: expected at least 1 and 0, found {} and {}"
-    with pytest.raises(ValueError, match=found.format(*formats)):
-        float_levels(*formats)
+@pytest.mark.parametrize("bits", [(0, 3), (2, -1), (9, 0), (2, 11)])
+def test_a_float_out_of_range_is_refused(bits):
+    with pytest.raises(ValueError, match=f"exponent_bits, .*found {bits[0]} and {bits[1]}"):
+        float_levels(*bits)
+
+
+def test_a_float_with_parts_of_bits_is_refused():
+    with pytest.raises(TypeError, match="mantissa_bits: expected an int, found 1.5"):
+        float_levels(2, 1.5)
+    with pytest.raises(TypeError, match="exponent_bits: expected an int, found '2'"):
+        float_levels("2", 1)
 
 
 def test_nf4_is_the_published_table():
@@ -115,3 +130,27 @@ def test_nf4_is_the_published_table():
         0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
     ]  # fmt: skip
     assert nf4_levels().tolist() == pytest.approx(published, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name, count, largest",
+    [
+        ("INT4", 16, 7), ("INT8", 256, 127), ("FP4 E2M1", 15, 6), ("NF4", 16, 1),
+        ("FP8 E4M3", 253, 448), ("FP8 E5M2", 247, 57344),
+    ],
+)  # fmt: skip
+def test_formats_have_the_levels_of_their_definitions(name, count, largest):
+    levels = format_levels(name)
+    assert len(levels) == count and levels.max() == largest
+    assert (levels.diff() > 0).all() and 0 in levels
+
+
+def test_rounding_to_levels_takes_the_nearest():
+    levels = torch.tensor([-1.0, 0.0, 0.5, 4.0], dtype=torch.float64)
+    x = torch.tensor([-9.0, -0.6, 0.2, 0.3, 2.0, 2.5])
+    assert round_to_levels(x, levels).tolist() == [-1, -1, 0, 0.5, 0.5, 4]
+
+
+def test_an_unknown_format_is_refused():
+    with pytest.raises(ValueError, match="name: 'FP6' is not known; use one of .*'FP8 E5M2'"):
+        format_levels("FP6")

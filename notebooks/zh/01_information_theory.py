@@ -45,7 +45,8 @@ from torch.utils.benchmark import Timer
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import entropy, gaussian_distortion, lloyd_max, noise_power, optimal_uniform
 from quantcore import explore, pack_int4, samples, sqnr_db, unpack_int4
-from quantcore.figures import clipping_noise, round_to_levels
+from quantcore.calibration import clipping_noise
+from quantcore.schemes import round_to_levels
 from quantcore.sheet import BLUE, GRAY, GREEN, INK, RED, Sheet
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -558,7 +559,7 @@ for c in (1.5, 2.0, 2.5, 3.0, 4.0):
     e = (x - on_levels(x, b, c * 2**b / (2**b - 1))).double()
     inside = x.abs() <= c
     granular, overload = (power(e * part) for part in (inside, ~inside))
-    pg, po = (d.item() for d in clipping_noise(torch.tensor(c, dtype=torch.float64), b))
+    pg, po = (d.item() for d in clipping_noise(torch.tensor(c, dtype=torch.float64), 2**b - 1))
     print(f"{c:7} {pg:19.5f} {granular:10.5f} {po:19.5f} {overload:10.5f}")
 
 # %% [markdown]
@@ -571,7 +572,7 @@ places = torch.linspace(0.5, 6, 5501, dtype=torch.float64)
 before = optimal_uniform(2, "normal").mse
 print("b   best c: predicted, measured   noise: predicted, measured   dB gained")
 for b in range(2, 9):
-    total, best = sum(clipping_noise(places, b)), optimal_uniform(2**b, "normal")
+    total, best = sum(clipping_noise(places, 2**b - 1)), optimal_uniform(2**b, "normal")
     c, d, gain = places[total.argmin()].item(), total.min().item(), before / best.mse
     before = best.mse
     print(f"{b} {c:17.2f} {best.levels[-1].item():10.2f}", end="")

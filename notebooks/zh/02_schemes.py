@@ -43,7 +43,7 @@ import torch
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import entropy, explore, float_levels, lloyd_max, nf4_levels
 from quantcore import pack_int4, samples, sqnr_db, unpack_int4
-from quantcore.figures import format_levels, round_to_levels
+from quantcore.schemes import format_levels, round_to_levels
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
 
 device = "cuda" if torch.cuda.is_available() else "cpu"

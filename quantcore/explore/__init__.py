@@ -11,22 +11,29 @@ import wave
 import torch
 from torch import Tensor
 
-from . import figures, samples, visualization
+from .. import samples, visualization
+from ..calibration import METHODS
+from ..checks import require_float_tensor, require_matrix
+from ..params import QuantizationParams
+from ..quantizer import UniformQuantizer
+from ..schemes import QuantizationScheme
+from ..sheet import Sheet
+from . import figures
 from .explorer import Control, Explorer
 from .labels import set_language
-from .params import QuantizationParams
-from .quantizer import UniformQuantizer
-from .schemes import QuantizationScheme
-from .sheet import Sheet
 
 __all__ = [
     "calibration", "chord", "clipping", "formats", "granularity", "grid", "outlier", "photo",
     "quantization", "set_language", "shapes", "spectrum", "staircase", "workbench",
 ]  # fmt: skip
 
-METHODS = ("minmax", "percentile", "mse", "entropy")
-LAYOUTS = ("per tensor", "per channel", "per group")
 GROUP = 16  # values that share a scale in the layout "per group"
+# The options of `from_tensor` for each layout; channels are the rows.
+LAYOUTS: dict[str, dict[str, int]] = {
+    "per tensor": {},
+    "per channel": {"axis": 0},
+    "per group": {"group_size": GROUP},
+}
 
 
 def bits_control(start: int, values=(2, 3, 4, 5, 6, 7, 8)) -> Control:
@@ -37,19 +44,25 @@ def check(name: str, start: bool) -> Control:
     return Control(name, (False, True), start)
 
 
+def granularities() -> Control:
+    return Control("granularity", tuple(LAYOUTS), "per tensor")
+
+
 def fit(x: Tensor, bits: int, symmetric: bool, **options) -> UniformQuantizer:
     """The signed quantizer of that bit width for x."""
     scheme = QuantizationScheme.from_bits(bits)
     return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
 
 
-def layout(x: Tensor, granularity: str) -> dict[str, int]:
-    """The options of `from_tensor` for one of LAYOUTS; channels are the rows."""
-    return dict(zip(LAYOUTS, ({}, {"axis": 0}, {"group_size": GROUP}), strict=True))[granularity]
+def own(x: Tensor) -> Tensor:
+    """A copy of a float tensor: what happens to x later does not reach a figure."""
+    require_float_tensor(x)
+    return x.detach().clone()
 
 
 def quantization(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
     """Distribution, error, original against quantized, for any float tensor."""
+    x = own(x)
     drawn = visualization.few(x)  # it holds the extremes, so its range is that of x
 
     def draw(sheet, bits, symmetric):
@@ -85,31 +98,36 @@ def shapes(bits: int = 4, symmetric: bool = True, shape: str = "normal") -> Expl
 
 def workbench(x: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
     """The three panels for a matrix: bit width, symmetry, granularity and calibration."""
+    require_matrix(x)
+    x = own(x)
 
     def draw(sheet, bits, symmetric, granularity, method):
-        quantizer = fit(x, bits, symmetric, method=method, **layout(x, granularity))
+        quantizer = fit(x, bits, symmetric, method=method, **LAYOUTS[granularity])
         return visualization.draw_quantization(sheet, x, quantizer)
 
     controls = bits_control(bits, (2, 3, 4, 8)), check("symmetric", symmetric)
-    choices = Control("granularity", LAYOUTS, LAYOUTS[0]), Control("method", METHODS[::2], "minmax")
-    return Explorer("workbench", Sheet(3), draw, *controls, *choices)
+    # Two methods: with more of them there would be more states than a page may hold.
+    method = Control("method", ("minmax", "mse"), "minmax")
+    return Explorer("workbench", Sheet(3), draw, *controls, granularities(), method)
 
 
 def granularity(w: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
     """Heat maps of a weight matrix (one row per channel) and of its error."""
+    require_matrix(w, "w")
+    w = own(w)
 
     def draw(sheet, granularity, bits, symmetric):
-        quantizer = fit(w, bits, symmetric, **layout(w, granularity))
+        quantizer = fit(w, bits, symmetric, **LAYOUTS[granularity])
         return visualization.draw_matrix(sheet, w, quantizer, bits)
 
     controls = bits_control(bits), check("symmetric", symmetric)
-    choice = Control("granularity", LAYOUTS, LAYOUTS[0])
-    return Explorer("granularity", Sheet(3, height=3.4), draw, choice, *controls)
+    return Explorer("granularity", Sheet(3, height=3.4), draw, granularities(), *controls)
 
 
 def outlier(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
     """One value of x is replaced by an outlier: the step grows for all the others."""
-    sigma = x.std().item()
+    x = own(x)
+    sigma = x.double().std(correction=0).item() or 1.0
 
     def draw(sheet, size, bits, symmetric):
         with_outlier = x.clone().flatten()
@@ -122,14 +140,16 @@ def outlier(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
 
 
 def calibration(x: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
-    """The four ways to choose a range, on the same data."""
-    span = 1.2 * x.abs().max().item()  # the code -2^(b-1) may lie beyond the data
+    """The ways to choose a range, on the same data."""
+    x = own(x)
+    span = 1.2 * x.abs().max().item() or 1.0  # the code -2^(b-1) may lie beyond the data
 
     def draw(sheet, method, bits, symmetric):
         return visualization.draw_range(sheet, x, fit(x, bits, symmetric, method=method), span)
 
-    controls = bits_control(bits), check("symmetric", symmetric)
-    return Explorer("calibration", Sheet(2), draw, Control("method", METHODS, "minmax"), *controls)
+    method = Control("method", tuple(METHODS), "minmax")
+    controls = bits_control(bits, (2, 3, 4, 6, 8)), check("symmetric", symmetric)
+    return Explorer("calibration", Sheet(2), draw, method, *controls)
 
 
 def clipping(bits: int = 4, clip: float = 3.0) -> Explorer:
@@ -177,6 +197,7 @@ def fewer_levels(x: Tensor, bits: int, lo: float, hi: float, dither: bool) -> Te
 
 def photo(image: Tensor, bits: int = 8, dither: bool = False) -> Explorer:
     """A photograph, (H, W) or (H, W, 3) in [0, 1], on 2^b levels for each colour."""
+    image = own(image)
 
     def draw(sheet, bits, dither):
         return figures.draw_photo(sheet, image, fewer_levels(image, bits, 0, 1, dither), 2**bits)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .information import sqnr_db
-from .quantizer import UniformQuantizer
-from .schemes import QuantizationScheme, float_levels, nf4_levels
-from .sheet import BLUE, GREEN, INK, ORANGE, PURPLE, RED, Sheet
-from .visualization import numbers, params_numbers, spikes
+from ..calibration import clipping_noise
+from ..information import spectrum, sqnr_db
+from ..quantizer import UniformQuantizer
+from ..schemes import format_levels, round_to_levels
+from ..sheet import BLUE, GREEN, INK, ORANGE, PURPLE, RED, Sheet
+from ..visualization import numbers, params_numbers, spikes
 
 
 def draw_photo(sheet: Sheet, image: Tensor, image_hat: Tensor, levels: int) -> str:
@@ -45,18 +46,11 @@ def draw_sound(sheet: Sheet, x: Tensor, x_hat: Tensor, rate: int, levels: int) -
     return numbers(SQNR=sqnr_db(x, x_hat), levels=levels)
 
 
-def spectrum(x: Tensor, rate: int) -> tuple[Tensor, Tensor]:
-    """Level of each frequency up to rate/2, in dB below a full-scale sine (Hann window)."""
-    window = torch.hann_window(len(x), dtype=torch.float64)
-    amplitude = torch.fft.rfft(x.double() * window).abs() / (window.sum() / 2)
-    return torch.fft.rfftfreq(len(x), 1 / rate), 20 * torch.log10(amplitude.clamp_min(1e-7))
-
-
 def draw_clipping(sheet: Sheet, clip: float, bits: int) -> str:
     """A Gaussian and its range ±clip; granular, overload and total noise over the clip."""
     clips = torch.linspace(0.5, 6, 111, dtype=torch.float64)
-    granular, overload = clipping_noise(clips, bits)
-    here = clipping_noise(torch.tensor([clip], dtype=torch.float64), bits)
+    granular, overload = clipping_noise(clips, 2**bits - 1)
+    here = clipping_noise(torch.tensor([clip], dtype=torch.float64), 2**bits - 1)
     t = torch.linspace(-6, 6, 401)
     bell = torch.exp(-(t**2) / 2) / (2 * torch.pi) ** 0.5
     sheet.frame(0, "source and range", "x / σ", "density", (-6, 6), (0, 0.45))
@@ -87,18 +81,6 @@ def draw_clipping(sheet: Sheet, clip: float, bits: int) -> str:
     )
 
 
-def clipping_noise(clip: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """Granular and overload noise of a unit Gaussian cut at ±clip, 2^b levels, end to end.
-
-    granular = Δ²/12 · P(|x| ≤ c), Δ = 2c / (2^b - 1);  overload = 2 ∫_c^∞ (x - c)² p(x) dx
-             = 2 [(1 + c²) P(x > c) - c p(c)].  Source: Banner et al. 2019 (ACIQ), section 3.
-    """
-    tail = torch.special.ndtr(-clip)
-    pdf = torch.exp(-(clip**2) / 2) / (2 * torch.pi) ** 0.5
-    step = 2 * clip / (2**bits - 1)
-    return step**2 / 12 * (1 - 2 * tail), 2 * ((1 + clip**2) * tail - clip * pdf)
-
-
 def draw_grid(sheet: Sheet, quantizer: UniformQuantizer, lo: float, hi: float) -> str:
     """The codes on one line, what they are worth on another, and the data's range there."""
     p = quantizer.params
@@ -118,26 +100,6 @@ def draw_grid(sheet: Sheet, quantizer: UniformQuantizer, lo: float, hi: float) -
     sheet.legend(1, ncols=3)
     unused = ((values < lo - p.scale / 2) | (values > hi + p.scale / 2)).sum().item()
     return numbers(qmin=p.qmin, qmax=p.qmax, **params_numbers(p), codes=len(codes), unused=unused)
-
-
-def format_levels(name: str) -> Tensor:
-    """The finite levels of a number format, ascending, float64, not scaled."""
-    if name in QuantizationScheme.__members__:
-        scheme = QuantizationScheme[name]
-        return torch.arange(scheme.qmin, scheme.qmax + 1, dtype=torch.float64)
-    if name == "NF4":
-        return nf4_levels()
-    if name == "FP4 E2M1":
-        return float_levels(2, 1)
-    dtype = {"FP8 E4M3": torch.float8_e4m3fn, "FP8 E5M2": torch.float8_e5m2}[name]
-    every = torch.arange(256, dtype=torch.int32).to(torch.uint8).view(dtype).double()
-    return every[every.isfinite()].unique()
-
-
-def round_to_levels(x: Tensor, levels: Tensor) -> Tensor:
-    """Each value's nearest level; float64. levels: ascending."""
-    thresholds = (levels[1:] + levels[:-1]) / 2
-    return levels[torch.bucketize(x.double(), thresholds)]
 
 
 def draw_formats(sheet: Sheet, name: str, sources: dict[str, Tensor]) -> str:

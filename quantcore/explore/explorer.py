@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from ..sheet import DPI, Sheet
 from .labels import label
-from .sheet import DPI, Sheet
 from .static import static_html
 
 MOST_STATES = 64  # what a static figure may hold
