@@ -132,7 +132,7 @@ def mutants_of(module: str) -> list[Mutant]:
             matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
             edits = [op for op in matcher.get_opcodes() if op[0] != "equal"]
             i1, i2, j1, j2 = edits[0][1], edits[-1][2], edits[0][3], edits[-1][4]
-            before = " ".join(line.strip() for line in old[i1:i2])
-            after = " ".join(line.strip() for line in new[j1:j2])
-            found.append(Mutant(changed, i1 + 1, function_at(source, i1 + 1), before, after))
+            before, after = (" ".join(" ".join(t).split()) for t in (old[i1:i2], new[j1:j2]))
+            line = i1 + 1 + [bool(text.strip()) for text in old[i1:i2]].index(True)
+            found.append(Mutant(changed, line, function_at(source, line), before, after))
     return sorted(found, key=lambda m: m.line)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from quantcore import QuantizationScheme, float_levels, nf4_levels
-from quantcore.schemes import format_levels, round_to_levels, storage_dtype
+from quantcore.schemes import format_levels, round_to_levels, storage_dtype, unclamped_codes
 
 
 @pytest.mark.parametrize("scheme", [s for s in QuantizationScheme if s.name != "TERNARY"])
@@ -76,6 +76,11 @@ def test_a_bit_width_that_is_no_integer_is_refused(bits):
 def test_a_signedness_that_is_no_bool_is_refused():
     with pytest.raises(TypeError, match="signed: expected True or False, found 'no'"):
         QuantizationScheme.from_bits(8, "no")
+
+
+def test_unclamped_codes_are_rounded_before_the_zero_point_is_added():
+    x, scale, zero_point = torch.tensor([5.0, 7.0, 1e6]), torch.tensor(2.0), torch.tensor(3)
+    assert unclamped_codes(x, scale, zero_point).tolist() == [5, 7, 500_003]  # 2.5 → 2, 3.5 → 4
 
 
 def test_codes_beyond_int16_are_refused():
