@@ -107,7 +107,7 @@ def _frames(explorer, states: list[tuple], encoding: dict) -> list[dict] | None:
     for state in states:
         frame = explorer.frame(*state)
         entry = {"src": _webp(frame.picture, **encoding), "line": frame.line}
-        entry["alt"] = explorer.alt(state, frame)
+        entry["alt"] = explorer.alt(state, frame.line)
         if frame.sound:
             entry["sound"] = f"data:audio/wav;base64,{b64encode(frame.sound).decode()}"
         listed.append(entry)
