@@ -50,18 +50,16 @@ def explorer(request):
     return EXPLORERS[request.param]()
 
 
-def small(draw=None, **more):
+def small(draw=None):
     """An explorer that draws a line whose slope is its slider's value."""
 
-    def line(sheet, slope, dashed):
+    def line(sheet, bits, symmetric):
         sheet.frame(0, "a line", "x", "y", (0, 1), (0, 9))
-        sheet.line(0, "y", [0, 1], [0, slope])
-        return f"slope = {slope}"
+        sheet.line(0, "y", [0, 1], [0, bits])
+        return f"slope = {bits}"
 
     controls = Control("bits", (1, 2, 3, 4), 2), Control("symmetric", (False, True), False)
-    names = {"bits": "slope", "symmetric": "dashed"}
-    draw = draw or (lambda sheet, **state: line(sheet, **{names[k]: v for k, v in state.items()}))
-    return Explorer("line", Sheet(1, width=3, height=2), draw, *controls)
+    return Explorer("line", Sheet(1, width=3, height=2), draw or line, *controls)
 
 
 def inputs_of(view):
