@@ -141,8 +141,7 @@ class Sheet:
             artist.set_clim(style["vmin"], style["vmax"])
         if self.axes[i].get_frame_on():
             for end, x, side in (("vmin", BAR[0], "right"), ("vmax", BAR[1], "left")):
-                place = {"transform": "axes", "ha": side, "va": "center_baseline"}
-                self.text(i, end, x, self._above(0.5), f" {style[end]:.2g} ", **place)
+                self.caption(i, end, x, f" {style[end]:.2g} ", ha=side)
 
     def text(self, i: int, name: str, x: float, y: float, text: str, **style) -> None:
         """Words at a place: data coordinates, or axes fractions with transform="axes"."""
@@ -152,6 +151,12 @@ class Sheet:
         artist = self._get(i, name, lambda ax: ax.text(x, y, text, **style))
         artist.set_position((x, y))
         artist.set_text(text)
+
+    def caption(self, i: int, name: str, x: float, text: str, **style) -> None:
+        """Words above the panel, where a legend would be; x from 0 to 1 across the panel."""
+        self._make_strip()
+        place = {"transform": "axes", "va": "center_baseline"}
+        self.text(i, name, x, self._above(0.5), text, **place | style)
 
     def legend(self, i: int, **style) -> None:
         """Name the panel's lines, points and bars, above the panel, or inside it at a `loc`.
@@ -173,7 +178,10 @@ class Sheet:
                     "handletextpad": 0.4,
                     "columnspacing": 0.9,
                 }
-            return ax.legend(**look | style)
+            legend = ax.legend(**look | style)
+            for line in legend.get_lines():  # one drawn thin among many is named by a thick one
+                line.set_linewidth(max(1.2, line.get_linewidth()))
+            return legend
 
         self._get(i, "(legend)", make)
 

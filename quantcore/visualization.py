@@ -155,7 +155,8 @@ def draw_quantization(
     sheet.frame(0, "distribution", "value", "density", (lo - margin, hi + margin), (0, top))
     sheet.bars(0, "x", heights, edges, color=BLUE, alpha=0.4)
     sheet.line(0, "x̂", *spikes(at, mass), color=RED)
-    sheet.restyle(0, "x̂", linewidth=width)
+    # Among few levels each line is to be seen, among many the outline of x.
+    sheet.restyle(0, "x̂", linewidth=width, zorder=4 if width > 0.6 else 2)
     sheet.bars(0, "outline", heights, edges, color=BLUE, alpha=1, fill=False, zorder=3, label="")
     sheet.legend(0)
     mark_cut(sheet, 0, heights, edges, top)
@@ -242,7 +243,7 @@ def draw_range(
     floor = 1e-5 * top
     sheet.frame(0, "data and levels", "x", "density", across, (floor, top), yscale="log")
     sheet.bars(0, "x", heights, edges, color=BLUE, alpha=0.4, baseline=0)
-    ticks = spikes(levels, torch.full_like(levels, 5 * floor))
+    ticks = spikes(levels, torch.full_like(levels, 2.5 * floor))
     sheet.line(0, "levels", *ticks, color=RED)
     sheet.restyle(0, "levels", linewidth=thin(p.scale.item(), across[1] - across[0], 2))
     ends, high = [least, least, torch.nan, most, most], [0, top, torch.nan, 0, top]
@@ -253,7 +254,7 @@ def draw_range(
     error, half = (u - u_hat).abs().clamp_min(1.5 * small), step[0].item() / 2
     every, far = stride(len(u), POINTS), u.abs().argmax()
     sheet.points(1, "values", u[::every], error[::every], color=GREEN, markersize=2)
-    ring = {"color": RED, "marker": "o", "markersize": 8, "fillstyle": "none"}
+    ring = {"color": RED, "marker": "o", "markersize": 8, "fillstyle": "none", "clip_on": False}
     sheet.points(1, "largest |x|", u[far, None], error[far, None], **ring)
     sheet.line(1, "s/2", across, [half, half], color=INK, linestyle="--", linewidth=1)
     sheet.legend(1)

@@ -38,13 +38,13 @@ def draw_sound(sheet: Sheet, x: Tensor, x_hat: Tensor, rate: int, levels: int) -
     shown = x_hat[start : start + length]
     end = 1.1 if shown.abs().max() < 1.1 else 2.1  # with dither, x̂ may lie a step beyond ±1
     sheet.frame(0, "waveform", "ms", "amplitude", (0, t[-1].item()), (-end, end))
-    sheet.line(0, "x", t, x[start : start + length], color=BLUE)
-    sheet.line(0, "x̂", t, shown, color=RED, drawstyle="steps-mid")
+    sheet.line(0, "x", t, x[start : start + length], color=BLUE, linewidth=4, alpha=0.4)
+    sheet.line(0, "x̂", t, shown, color=RED, drawstyle="steps-mid", linewidth=1.2)
     sheet.legend(0)
-    sheet.frame(1, "spectrum", "Hz", "dB", (0, rate / 4), (-120, 5))
+    sheet.frame(1, "spectrum", "kHz", "dB", (0, rate / 4000), (-120, 5))
     for name, signal, color in (("x", x, BLUE), ("error", x - x_hat, GREEN)):
         frequencies, level = spectrum(signal, rate)
-        sheet.line(1, name, frequencies, level, color=color, linewidth=0.8)
+        sheet.line(1, name, frequencies / 1000, level, color=color, linewidth=0.8)
     sheet.legend(1)
     return numbers(SQNR=sqnr_db(x, x_hat), levels=levels)
 
@@ -111,10 +111,10 @@ def reached(name: str, x: Tensor) -> float:
 def draw_formats(
     sheet: Sheet, name: str, rivals: tuple[str, ...], sources: dict[str, Tensor]
 ) -> str:
-    """A format's levels, laid out so that the largest is 1; the SQNR that it reaches.
+    """A format's levels, laid out so that the largest is 1; the SQNR that it and others reach.
 
-    rivals: the formats of as many bits, this one among them. For each source the line of
-    numbers says what this one reaches; it is the best where no rival reaches more.
+    rivals: three formats of as many bits, this one among them. The line of numbers says what
+    this one reaches for each source, and for which it is the best of the three.
     """
     levels = format_levels(name)
     levels = levels / levels.abs().max()
@@ -125,16 +125,21 @@ def draw_formats(
     sheet.frame(1, "SQNR by source", "", "dB", (-0.6, len(sources) - 0.4), (0, 55), **places)
     dB = {r: [reached(r, x) for x in sources.values()] for r in rivals}
     at = torch.arange(len(sources), dtype=torch.float64)
-    others = [r for r in rivals if r != name]
-    sheet.line(1, "this format", *spikes(at, torch.tensor(dB[name])), color=GREEN, linewidth=14)
-    for r, marker in zip(others, ("_", "x"), strict=True):
-        style = {"marker": marker, "color": INK, "markersize": 10, "markeredgewidth": 1.5}
-        sheet.points(1, f"rival {marker}", at, dB[r], **style)
+    for k, color in enumerate((BLUE, GREEN, ORANGE)):
+        rival, place = rivals[k], at + (k - 1) / 4
+        sheet.line(
+            1, f"bar {k}", *spikes(place, torch.tensor(dB[rival])), color=color, linewidth=14
+        )
+        sheet.restyle(1, f"bar {k}", alpha=1 if rival == name else 0.35)
+        sheet.caption(1, f"square {k}", k / 3, "■", color=color)
+        sheet.caption(1, f"name {k}", k / 3 + 0.045, rival)
     for i, v in enumerate(dB[name]):
-        sheet.text(1, f"dB {i}", i, 0.5, f"{v:.1f}", ha="center", va="bottom")
+        x = i + (rivals.index(name) - 1) / 4
+        sheet.text(1, f"dB {i}", x, v + 1, f"{v:.1f}", ha="center")
     best = [s for i, s in enumerate(sources) if dB[name][i] == max(dB[r][i] for r in rivals)]
     parts = [f"{s} {v:.1f} dB" for s, v in zip(sources, dB[name], strict=True)]
-    rank = f"best of {', '.join(rivals)} for {', '.join(best) or 'none'}"
+    bits = 4 if len(levels) <= 16 else 8
+    rank = f"best of {bits} bits for {', '.join(best) or 'none'}"
     return "   ".join([name, numbers(levels=len(levels)), *parts, rank])
 
 
