@@ -112,7 +112,8 @@ class Sheet:
 
     def bars(self, i: int, name: str, heights, edges, **style) -> None:
         """A histogram: one bar between each two edges. label="" as for a line."""
-        style = self._color(i) | {"label": name, "fill": True, "alpha": 0.55} | style
+        look: dict[str, Any] = {"label": name, "fill": True, "alpha": 0.55}
+        style = self._color(i) | look | style
         artist = self._get(i, name, lambda ax: ax.stairs([0], [0, 1], **style))
         artist.set_data(_array(heights), _array(edges))
 
@@ -145,7 +146,8 @@ class Sheet:
 
     def text(self, i: int, name: str, x: float, y: float, text: str, **style) -> None:
         """Words at a place: data coordinates, or axes fractions with transform="axes"."""
-        style = {"fontsize": TEXT, "color": INK} | style
+        look: dict[str, Any] = {"fontsize": TEXT, "color": INK}
+        style = look | style
         if style.get("transform") == "axes":
             style["transform"] = self.axes[i].transAxes
         artist = self._get(i, name, lambda ax: ax.text(x, y, text, **style))

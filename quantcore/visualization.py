@@ -113,19 +113,22 @@ def smeared(x_hat: Tensor, scale: Tensor, at: Tensor) -> Tensor:
     >>> smeared(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 2.0]), torch.tensor([0.0, 2.0]))
     tensor([0.5000, 0.2500])
     """
-    height, density = 1 / scale / len(x_hat), 0
-    for sign in (1, -1):  # what begins before a place, less what ends before it
-        ends, order = (x_hat - sign * scale / 2).sort()
-        begun = torch.cat([height.new_zeros(1), height[order].cumsum(0)])
-        density = density + sign * begun[torch.searchsorted(ends, at)]
-    return density
+    height = 1 / scale / len(x_hat)
+
+    def begun(ends: Tensor) -> Tensor:
+        """The heights of all values whose ends lie before each place, added up."""
+        ends, order = ends.sort()
+        sums = torch.cat([height.new_zeros(1), height[order].cumsum(0)])
+        return sums[torch.searchsorted(ends, at)]
+
+    return begun(x_hat - scale / 2) - begun(x_hat + scale / 2)
 
 
 def mark_cut(sheet: Sheet, i: int, heights: Tensor, edges: Tensor, top: float) -> None:
     """Say how high the highest bar is, where the axis ends before it."""
-    k = heights.argmax().item()
+    k = int(heights.argmax())
     text = f" {heights[k]:.1f}↑" if heights[k] > top else ""
-    sheet.text(i, "cut", (edges[k + 1]).item(), 0.97 * top, text, va="top")
+    sheet.text(i, "cut", edges[k + 1].item(), 0.97 * top, text, va="top")
 
 
 def draw_quantization(
@@ -148,10 +151,10 @@ def draw_quantization(
     else:
         at = (edges[1:] + edges[:-1]) / 2
         mass = smeared(u_hat, step, at)
-    first, second = (*heights.topk(2).values.tolist(),)
+    first, second = heights.topk(2).values.tolist()
     towers = first > 4 * second > 0  # one value makes up much of the data
     top = 1.6 * (second if towers else first)
-    width = thin((at.diff().min().item() if len(at) > 1 else hi), hi - lo, 3)
+    width = thin(at.diff().min().item() if len(at) > 1 else hi - lo, hi - lo, 3)
     sheet.frame(0, "distribution", "value", "density", (lo - margin, hi + margin), (0, top))
     sheet.bars(0, "x", heights, edges, color=BLUE, alpha=0.4)
     sheet.line(0, "x̂", *spikes(at, mass), color=RED)
@@ -227,7 +230,8 @@ def draw_range(
 ) -> str:
     """Where the data are and where the grid is, on a log axis; and the noise it makes.
 
-    span: both panels show -span … span, and more where a level lies farther out.
+    span: both panels show the data's range, -span … span, with a margin for the code -2^(b-1),
+    and more where that lies farther out, as it does for 2 bits.
     largest_error: the right panel's scale, seven decades that end just above it.
     """
     report, p = error_report(x, quantizer), quantizer.params
@@ -238,7 +242,7 @@ def draw_range(
     heights, edges = density(u, lo, hi, 81)
     levels = quantizer.dequantize(torch.arange(p.qmin, p.qmax + 1, dtype=torch.int32))
     least, most = levels[0].item(), levels[-1].item()
-    across = min(-span, least - span / 30), max(span, most + span / 30)
+    across = min(-1.44 * span, 1.08 * least), max(1.2 * span, 1.08 * most)
     top = 5 * heights.max().item()
     floor = 1e-5 * top
     sheet.frame(0, "data and levels", "x", "density", across, (floor, top), yscale="log")

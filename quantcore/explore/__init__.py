@@ -140,7 +140,7 @@ def outlier(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
         with_outlier = x.clone().flatten()
         with_outlier[0] = size * sigma
         quantizer = fit(with_outlier, bits, symmetric)
-        span = 1.2 * with_outlier.abs().max().item()
+        span = with_outlier.abs().max().item() or 1.0
         return visualization.draw_range(sheet, with_outlier, quantizer, span, 64 * sigma)
 
     controls = bits_control(bits, (2, 3, 4, 6, 8)), check("symmetric", symmetric)
@@ -154,7 +154,7 @@ def calibration(x: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
 
     def draw(sheet, method, bits, symmetric):
         quantizer = fit(x, bits, symmetric, method=method)
-        return visualization.draw_range(sheet, x, quantizer, 1.2 * largest, largest)
+        return visualization.draw_range(sheet, x, quantizer, largest, largest)
 
     method = Control("method", tuple(METHODS), "minmax")
     controls = bits_control(bits, (2, 3, 4, 6, 8)), check("symmetric", symmetric)

@@ -126,10 +126,9 @@ def draw_formats(
     dB = {r: [reached(r, x) for x in sources.values()] for r in rivals}
     at = torch.arange(len(sources), dtype=torch.float64)
     for k, color in enumerate((BLUE, GREEN, ORANGE)):
-        rival, place = rivals[k], at + (k - 1) / 4
-        sheet.line(
-            1, f"bar {k}", *spikes(place, torch.tensor(dB[rival])), color=color, linewidth=14
-        )
+        rival = rivals[k]
+        bars = spikes(at + (k - 1) / 4, torch.tensor(dB[rival]))
+        sheet.line(1, f"bar {k}", *bars, color=color, linewidth=14)
         sheet.restyle(1, f"bar {k}", alpha=1 if rival == name else 0.35)
         sheet.caption(1, f"square {k}", k / 3, "■", color=color)
         sheet.caption(1, f"name {k}", k / 3 + 0.045, rival)
