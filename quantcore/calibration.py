@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -25,8 +26,8 @@ BINS = 4081  # 16 points for each step of an 8-bit grid, both ends included
 class Grid:
     """A scheme, and how it is laid over a range: symmetric about 0 or not.
 
-    full_range lets a symmetric grid use the code qmin too.
-    Raises TypeError or ValueError, naming the argument, when it is made with anything else.
+    full_range lets a symmetric grid use the code qmin too. Raises TypeError or ValueError, naming
+    the argument, when it is made with anything else.
     """
 
     scheme: QuantizationScheme
@@ -79,8 +80,9 @@ def scale_and_zero_point(lo: Tensor, hi: Tensor, grid: Grid) -> tuple[Tensor, Te
     if grid.symmetric:
         scale = torch.maximum(-lo, hi) / (-qmin if grid.full_range else qmax)
     else:
-        # hi - lo may overflow; the difference of the halves cannot, and halving is exact.
-        scale = (hi / 2 - lo / 2) / ((qmax - qmin) / 2)
+        span, steps = hi - lo, qmax - qmin
+        # Where the difference overflows, that of the halves does not, and halving is exact there.
+        scale = torch.where(span.isfinite(), span / steps, (hi / 2 - lo / 2) / (steps / 2))
     info = torch.finfo(scale.dtype)
     scale = scale.clamp_min(info.tiny * info.eps)  # the least positive value: never 0
     scale = torch.where((lo == 0) & (hi == 0), torch.ones_like(scale), scale)
@@ -129,20 +131,6 @@ def percentile_range(
     return rows.kthvalue(n + 1 - k, -1).values, rows.kthvalue(k, -1).values
 
 
-def mse_range(
-    rows: Tensor, lo: Tensor, hi: Tensor, grid: Grid, percentile: float
-) -> tuple[Tensor, Tensor]:
-    """Of STEPS evenly shrunk ranges, the one whose grid has the least mean squared error."""
-    return _shrunk(rows, lo, hi, grid, mse_fraction)
-
-
-def entropy_range(
-    rows: Tensor, lo: Tensor, hi: Tensor, grid: Grid, percentile: float
-) -> tuple[Tensor, Tensor]:
-    """Of STEPS evenly shrunk ranges, the one with the least Kullback–Leibler divergence."""
-    return _shrunk(rows, lo, hi, grid, entropy_fraction)
-
-
 def aciq_range(
     rows: Tensor, lo: Tensor, hi: Tensor, grid: Grid, percentile: float
 ) -> tuple[Tensor, Tensor]:
@@ -168,24 +156,13 @@ def least_noise_clip(grid: Grid) -> float:
     return clips[(granular + overload).argmin()].item()
 
 
-# What `method` may be. Each function takes (rows, lo, hi, grid, percentile), where lo and hi
-# are the rows' ends, and returns the two ends that it chooses, inside of them.
-METHODS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
-    "minmax": minmax_range,
-    "percentile": percentile_range,
-    "mse": mse_range,
-    "entropy": entropy_range,
-    "aciq": aciq_range,
-}
-
-
 # ---- searching among shrunk ranges ---------------------------------------------------------
 
 
-def _shrunk(
-    rows: Tensor, lo: Tensor, hi: Tensor, grid: Grid, search: Callable[..., Tensor]
+def shrunk_range(
+    rows: Tensor, lo: Tensor, hi: Tensor, grid: Grid, percentile: float, search: Callable
 ) -> tuple[Tensor, Tensor]:
-    """The ends times the fraction that `search` finds for each row."""
+    """Of STEPS evenly shrunk ranges, the one that `search` finds best for each row."""
     # In units of the largest magnitude, so that no square overflows or vanishes.
     fraction = search(rows.reshape(-1, rows.shape[-1]), reach_of(lo, hi).flatten(), grid)
     return lo * fraction.view(lo.shape), hi * fraction.view(lo.shape)
@@ -292,9 +269,6 @@ def cap_zeros(counts: Tensor, zeros: Tensor) -> Tensor:
     return capped
 
 
-# ---- what a range costs --------------------------------------------------------------------
-
-
 def clipping_noise(clip: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Granular and overload noise of a unit Gaussian cut at ±clip, both in the unit of σ².
 
@@ -312,3 +286,14 @@ def clipping_noise(clip: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     pdf = torch.exp(-(clip**2) / 2) / math.sqrt(2 * math.pi)
     step = 2 * clip / steps
     return step**2 / 12 * (1 - 2 * tail), 2 * ((1 + clip**2) * tail - clip * pdf)
+
+
+# What `method` may be. Each function takes (rows, lo, hi, grid, percentile), where lo and hi
+# are the rows' ends, and returns the two ends that it chooses, inside of them.
+METHODS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
+    "minmax": minmax_range,
+    "percentile": percentile_range,
+    "mse": partial(shrunk_range, search=mse_fraction),
+    "entropy": partial(shrunk_range, search=entropy_fraction),
+    "aciq": aciq_range,
+}

@@ -162,6 +162,11 @@ def test_mse_does_not_depend_on_the_unit(scale):
         assert in_float32 == pytest.approx(here, abs=0.0101 * x.max().item() * scale)
 
 
+def test_of_ranges_with_the_same_error_the_widest_is_kept():
+    # With codes -2 … 1 the value -1 is exact at its own range (code -1) and at half of it (-2).
+    assert chosen(torch.tensor([-1.0, -1.0]), QuantizationScheme.INT2, True, "mse") == (-1, -1)
+
+
 # ---- entropy -------------------------------------------------------------------------------
 
 

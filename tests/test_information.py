@@ -215,6 +215,27 @@ def test_samples_may_lie_anywhere(make, unit, offset):
     assert ((there.levels - offset) / unit).numpy() == pytest.approx(here.levels.numpy(), abs=1e-4)
 
 
+def test_a_level_whose_cell_is_empty_stays_where_it_was():
+    q = lloyd_max(4, torch.tensor([1.0, 1.0, 2.0, 2.0]))
+    assert set(q.levels.tolist()) == {1, 2} and q.mse == 0
+
+
+@BOTH
+def test_samples_may_differ_by_all_that_float64_can_hold(make):
+    x = torch.tensor([1e-200, 1.0, 2.0, 3.0], dtype=torch.float64)
+    zero = make(2, torch.tensor([0.0, 1.0, 2.0, 3.0]))
+    q = make(2, x)
+    assert torch.equal(q.levels, zero.levels) and q.mse == zero.mse
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=9), st.floats(0.01, 100))
+def test_rounding_makes_no_error_negative(values, unit):
+    # Two values that a float64 holds exactly, or not, and a level for each.
+    x = torch.tensor(values, dtype=torch.float64) * unit
+    for make in (lloyd_max, optimal_uniform):
+        assert make(7, x).mse >= 0
+
+
 def test_half_precision_samples_and_any_shape():
     x = samples.distribution("normal", 600)
     for make in (lloyd_max, optimal_uniform):
@@ -313,6 +334,22 @@ def test_sqnr_of_large_half_and_extreme_tensors():
     assert sqnr_db(half, half * 0.5) == pytest.approx(6.02, abs=0.01)
 
 
+def test_sqnr_of_float32_is_computed_in_float64():
+    x = samples.distribution("laplace", 1000)
+    x_hat = x * 0.9
+    exact, near = x.numpy().astype(np.float64), x_hat.numpy().astype(np.float64)
+    expected = 10 * math.log10((exact**2).sum() / ((exact - near) ** 2).sum())
+    for pair in ((x, x_hat), (x.requires_grad_(), x_hat.requires_grad_())):
+        found = sqnr_db(*pair)
+        assert found == pytest.approx(expected, abs=1e-11) and type(found) is float
+
+
+def test_sqnr_where_many_values_are_zero():
+    one, nothing = torch.tensor([0.0, 1.0]), torch.zeros(2)
+    assert sqnr_db(one, nothing) == 0
+    assert sqnr_db(nothing, one) == -math.inf
+
+
 def test_sqnr_sees_an_error_far_below_the_largest_value():
     x = torch.tensor([1e-300, 1e300], dtype=torch.float64)
     assert sqnr_db(x, torch.tensor([0.0, 1e300], dtype=torch.float64)) == pytest.approx(12_000)
@@ -373,6 +410,14 @@ def test_an_error_report_in_other_precisions(dtype):
     assert report.mse == pytest.approx(error.square().mean().item(), rel=2e-3)
     assert report.sqnr_db == pytest.approx(sqnr_db(x, quantizer(x)), abs=0.01)
     assert error_report(x[0], quantizer).clipped in (0, 1), "a tensor without axes has a report"
+
+
+def test_an_error_report_follows_no_gradient():
+    x = samples.distribution("normal", 100)
+    quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, INT4))
+    expected = error_report(x, quantizer)
+    assert error_report(x.requires_grad_(), quantizer) == expected
+    assert all(type(v) is float for v in expected)
 
 
 def test_an_error_report_is_exact_to_a_ten_thousandth_of_a_decibel():

@@ -19,7 +19,7 @@ from quantcore import (
     samples,
     unpack_int4,
 )
-from quantcore.integer import requantize
+from quantcore.integer import requantize, saturating_rounding_doubling_high_mul
 
 INT2, INT8, INT16, UINT2, UINT8 = (
     QuantizationScheme[n] for n in ("INT2", "INT8", "INT16", "UINT2", "UINT8")
@@ -146,6 +146,18 @@ def test_requantize_is_gemmlowp_on_every_edge():
     assert requantize(*grid.T).tolist() == [gemmlowp(*row) for row in grid.tolist()]
 
 
+def test_requantize_takes_sums_in_int32_too_and_saturates_before_it_multiplies():
+    acc = torch.tensor([2**20, -(2**20), 3], dtype=torch.int32)
+    found = requantize(acc, *fixed_point_multiplier(2.0**12))
+    assert found.dtype == torch.int64 and found.tolist() == [2**30, -(2**30), 3 * 2**12]
+
+
+def test_the_one_product_that_does_not_fit_saturates():
+    least = torch.tensor(-(2**31))
+    assert saturating_rounding_doubling_high_mul(least, least).item() == 2**31 - 1
+    assert saturating_rounding_doubling_high_mul(least, -least - 1).item() == 1 - 2**31
+
+
 @given(st.integers(-(2**31), 2**31 - 1), st.floats(1e-9, 0.999))
 def test_requantize_is_near_the_real_product(acc, m):
     found = requantize(torch.tensor(acc), *fixed_point_multiplier(m)).item()
@@ -259,26 +271,31 @@ def test_a_sum_that_leaves_int32_is_refused_and_the_last_that_fits_is_not():
         OverflowError, match=r"a, b: a sum over K = 4 leaves int32, found \[2147483648, 21.*; use"
     ):
         integer_matmul(row, -column, wide, wide, wide)
-    far = make(1.0, -32768, INT16)  # codes and products are small, but for the zero points
-    zeros = torch.zeros(1, 4).int(), torch.zeros(4, 1).int()
+    greatest = torch.tensor([[32767, 32767, 4, 1]])  # Σ is 2^31 - 1
+    factors = torch.tensor([[32767], [32767], [32767], [1]])
+    assert integer_matmul(greatest, factors, wide, wide, wide).item() == 32767
+    # Codes and products are small, but for the zero points, which from_tensor gives as int32.
+    far = make(1.0, torch.tensor(-32768, dtype=torch.int32), INT16)
+    zeros = torch.zeros(2, 1, 4).int(), torch.zeros(4, 1).int()
     with pytest.raises(OverflowError, match="a, b: a sum over K = 4 leaves int32"):
         integer_matmul(*zeros, far, far, wide)
 
 
-def test_one_sum_that_leaves_int32_among_others_is_refused():
+def test_one_sum_among_many_that_leaves_int32_is_found():
     wide = make(1.0, 0, INT16)
-    rows, column = torch.tensor([[-32768] * 4, [0] * 4]), torch.full((4, 1), 32767)
-    for a in (rows, -rows - 1):  # one leaves it below, one above
-        with pytest.raises(OverflowError, match="a, b: a sum over K = 4 leaves int32"):
-            integer_matmul(a, column, wide, wide, wide)
+    column = torch.full((4, 1), 32767)
+    for code, found in ((-32768, r"\[-4294836224, 0\]"), (32767, r"\[0, 4294705156\]")):
+        rows = torch.tensor([[code] * 4, [0] * 4])
+        with pytest.raises(OverflowError, match=f"leaves int32, found {found}"):
+            integer_matmul(rows, column, wide, wide, wide)
 
 
-def test_the_multiplier_is_found_in_float64():
-    tiny = make(1e-30, 0, INT8)  # the product of two such scales is 0 in float32
-    assert integer_matmul(codes(INT8, 2, 3), codes(INT8, 3, 2), tiny, tiny, tiny).tolist() == [
-        [0, 0],
-        [0, 0],
-    ]
+def test_scales_whose_product_float32_cannot_hold_still_have_a_ratio():
+    tiny, column = make(1e-30, 5, INT8), torch.tensor([[5], [6]])
+    assert integer_matmul(torch.tensor([[105, 7]]), column, tiny, tiny, tiny).item() == 5
+    coarse = make(1e-32, 0, INT8)  # M = 1e-28 · 1e-4 / 1e-32 = 1
+    row, small = make(1e-28, 5, INT8), make(1e-4, 5, INT8)
+    assert integer_matmul(torch.tensor([[105, 7]]), column, row, small, coarse).item() == 2
 
 
 def test_integer_matmul_refuses_what_cannot_be():

@@ -168,6 +168,11 @@ def test_large_tensors_are_taken_in_pieces_without_a_seam():
         assert_bit_exact(view, QuantizationParams.from_tensor(view, INT8, False, **layout))
 
 
+def test_a_row_longer_than_a_piece_is_taken_whole():
+    x = samples.distribution("normal", 3 * (2**19 + 5)).view(3, -1)
+    assert_bit_exact(x, QuantizationParams.from_tensor(x, INT8, False, axis=0))
+
+
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int64])
 def test_zero_points_may_have_any_integer_dtype(dtype):
     # ONNX stores them like the codes; qmin - z would wrap around in 8 bits.

@@ -1,10 +1,13 @@
 """The grids."""
 
+from fractions import Fraction
+from itertools import product
+
 import pytest
 import torch
 
 from quantcore import QuantizationScheme, float_levels, nf4_levels
-from quantcore.schemes import format_levels, round_to_levels, storage_dtype
+from quantcore.schemes import format_levels, round_to_levels, storage_dtype, unclamped_codes
 
 
 @pytest.mark.parametrize("scheme", [s for s in QuantizationScheme if s.name != "TERNARY"])
@@ -22,7 +25,8 @@ def test_a_scheme_follows_from_its_name(scheme):
 def test_the_family_is_complete():
     names = {f"{u}INT{b}" for u in ("", "U") for b in range(2, 9)} | {"INT16", "TERNARY"}
     assert set(QuantizationScheme.__members__) == names
-    assert [s.name for s in QuantizationScheme] == list(QuantizationScheme.__members__), "aliases"
+    # Enum would make an alias of a member whose value is already there, and loops pass it over.
+    assert [s.name for s in QuantizationScheme] == list(QuantizationScheme.__members__)
 
 
 def test_ternary_has_three_codes_in_two_bits():
@@ -30,6 +34,11 @@ def test_ternary_has_three_codes_in_two_bits():
     found = (s.qmin, s.qmax, s.levels, s.bit_width, s.signed, s.dtype)
     assert found == (-1, 1, 3, 2, True, torch.int8)
     assert QuantizationScheme.from_bits(2) is QuantizationScheme.INT2
+
+
+def test_a_scheme_is_signed_unless_said_otherwise():
+    assert QuantizationScheme.from_bits(4) is QuantizationScheme.INT4
+    assert QuantizationScheme.from_bits(4, signed=False) is QuantizationScheme.UINT4
 
 
 def test_the_documents_schemes():
@@ -51,6 +60,13 @@ def test_a_bit_width_out_of_range_is_refused(bits, signed):
         QuantizationScheme.from_bits(bits, signed)
 
 
+def test_the_refusal_lists_the_widths_that_exist():
+    with pytest.raises(ValueError, match=r"no signed scheme .* one of \[2, 3, 4, 5, 6, 7, 8, 16\]"):
+        QuantizationScheme.from_bits(9)
+    with pytest.raises(ValueError, match=r"no unsigned scheme .* one of \[2, 3, 4, 5, 6, 7, 8\]"):
+        QuantizationScheme.from_bits(16, signed=False)
+
+
 @pytest.mark.parametrize("bits", [4.0, "4", None])
 def test_a_bit_width_that_is_no_integer_is_refused(bits):
     with pytest.raises(TypeError, match="bits: expected an int, found"):
@@ -62,9 +78,14 @@ def test_a_signedness_that_is_no_bool_is_refused():
         QuantizationScheme.from_bits(8, "no")
 
 
+def test_unclamped_codes_are_rounded_before_the_zero_point_is_added():
+    x, scale, zero_point = torch.tensor([5.0, 7.0, 1e6]), torch.tensor(2.0), torch.tensor(3)
+    assert unclamped_codes(x, scale, zero_point).tolist() == [5, 7, 500_003]  # 2.5 → 2, 3.5 → 4
+
+
 def test_codes_beyond_int16_are_refused():
     assert storage_dtype(-1, 255) == torch.int16
-    with pytest.raises(ValueError, match="codes must fit in int16"):
+    with pytest.raises(ValueError, match=r"codes must fit in int16, found \[0, 32768\]"):
         storage_dtype(0, 2**15)
 
 
@@ -72,8 +93,24 @@ def test_e2m1_is_the_fp4_of_the_microscaling_formats():
     positive = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
     expected = [-v for v in reversed(positive[1:])] + positive
     assert float_levels(2, 1).tolist() == expected
-    assert float_levels(3, 2)[-1] == 28 and float_levels(2, 3)[-1] == 7.5
-    assert len(float_levels(2, 3)) == 63 and float_levels(8, 10).isfinite().all()
+
+
+def value(bits, exponent_bits, mantissa_bits):
+    """What the bits of a small float mean, by the definition of OCP Microscaling Formats 5.3."""
+    e, m = divmod(bits, 2**mantissa_bits)
+    bias = 2 ** (exponent_bits - 1) - 1
+    if e == 0:
+        return Fraction(2) ** (1 - bias) * Fraction(m, 2**mantissa_bits)
+    return Fraction(2) ** (e - bias) * (1 + Fraction(m, 2**mantissa_bits))
+
+
+@pytest.mark.parametrize("exponent_bits, mantissa_bits", [*product((1, 2, 3), range(4)), (8, 10)])
+def test_a_small_float_has_a_level_for_every_code(exponent_bits, mantissa_bits):
+    formats = exponent_bits, mantissa_bits
+    positive = [value(bits, *formats) for bits in range(2 ** (exponent_bits + mantissa_bits))]
+    expected = [-v for v in reversed(positive[1:])] + positive
+    levels = float_levels(*formats)
+    assert levels.tolist() == expected and levels.dtype == torch.float64
 
 
 @pytest.mark.parametrize("bits", [(0, 3), (2, -1), (9, 0), (2, 11)])

@@ -307,16 +307,16 @@ print(torch.equal(samples.distribution("normal", seed=0), samples.distribution("
 #
 # 装好以后，全课不需要网络。数据都在本地：照片和手写数字随 scikit-learn 一起安装，和弦是现算的，其余是用种子生成的随机数。笔记本就在仓库的 `notebooks/zh/` 里，图和滑块也不从网上取任何东西。
 #
-# 安装要用一次网络，最大的一个包是 `torch`。在中国大陆下载慢的话，换成镜像：
+# 安装要用一次网络，最大的一个包是 `torch`。下载慢的话，换成离你近的镜像，许多高校和云服务商都有，地址写在它们的主页上：
 #
 # ```
-# PIP_INDEX_URL=https://pypi.tuna.tsinghua.edu.cn/simple make lab
+# PIP_INDEX_URL=镜像的地址 make lab
 # ```
 #
 # 教室里没有网络的话，先在一台有网的、系统和 Python 版本都相同的电脑上，在仓库的根目录里把包下载到一个文件夹，连同仓库一起拷过去：
 #
 # ```
-# python3 -m pip download -d wheels -c constraints.txt "setuptools>=77" ".[lab,test]"
+# python3 -m pip download -d wheels -c constraints.txt "setuptools>=77" ".[lab]"
 # ```
 #
 # 到了教室，让 pip 只用这个文件夹：

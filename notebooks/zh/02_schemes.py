@@ -107,7 +107,7 @@ for pattern in range(8):
 # %%
 sweep = torch.arange(-40_000.0, 40_000.0, device=device)
 print("          levels           qmin             qmax         (predicted, measured)")
-for scheme in QuantizationScheme:
+for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
     b = scheme.bit_width
     ends = (-(2 ** (b - 1)), 2 ** (b - 1) - 1) if scheme.signed else (0, 2**b - 1)
     s, z = torch.tensor(1.0, device=device), torch.tensor(0, device=device)
@@ -255,9 +255,20 @@ for levels in (256, 255, 16, 15, 3):
     print(f"{levels:6} {bits:6.2f} {document:10} {needed:13} {2**needed:10}")
 
 # %% [markdown]
-# `quantcore` 反过来做：位宽是给定的，级数由它算出，不必取对数。
+# `quantcore` 里，一种方案就是两个端点 $(q_{\min}, q_{\max})$，级数是 $q_{\max} - q_{\min} + 1$。位宽由它算出：$L - 1$ 写成二进制有几位，就要几位。全是整数运算，不必取对数，也就不会错。三值方案是 $(-1, 1)$。
 #
-# 第二列是每个编码携带的信息的上限，即等概率时的**熵**（entropy）。三值权重是 1.58 位，存成定长的编码却要 2 位。多个编码合在一起可以少浪费：5 个三值编码有 $3^5 = 243$ 种组合，一个字节就装得下，每个 1.6 位。
+# **先猜。** 下面五个权重最大的是 1.0，所以 $s = 1$。它们的编码各是多少？
+
+# %%
+ternary = QuantizationScheme.TERNARY
+w = torch.tensor([-0.9, -0.4, 0.2, 0.6, 1.0], device=device)
+params = QuantizationParams.from_tensor(w, ternary)
+print(ternary.value, "levels", ternary.levels, "bits", ternary.bit_width, "s", params.scale.item())
+print("codes: predicted", w.round().int().tolist(), end="   ")
+print("measured", UniformQuantizer(params).quantize(w).tolist())
+
+# %% [markdown]
+# 前一张表的第二列是每个编码携带的信息的上限，即等概率时的**熵**（entropy）。三值权重是 1.58 位，存成定长的编码却要 2 位。多个编码合在一起可以少浪费：5 个三值编码有 $3^5 = 243$ 种组合，一个字节就装得下，每个 1.6 位。
 #
 # ### 动一动
 #

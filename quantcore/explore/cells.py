@@ -71,9 +71,9 @@ def _forget(shell, result: object) -> None:
     out = shell.user_ns.get("Out", {})
     for number in [n for n, value in out.items() if value is result]:
         del out[number]
-    names = shell.user_ns
-    for name in [n for n, value in names.items() if value is result and CACHED.fullmatch(n)]:
-        names[name] = None
+    for names in (shell.user_ns, shell.user_ns_hidden):
+        for name in [n for n, value in names.items() if value is result and CACHED.fullmatch(n)]:
+            names[name] = None
     for name in ("_", "__", "___"):
         if getattr(shell.displayhook, name, None) is result:
             setattr(shell.displayhook, name, None)
