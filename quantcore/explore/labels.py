@@ -64,7 +64,8 @@ THREE_PANELS = {
 }
 DATA_AND_ERROR = {
     "zh": "左图是数据的直方图（纵轴取对数），底下的红线是各级，橙色虚线是范围的两端。"
-    "右图是各个值的误差大小（纵轴取对数），虚线是 s/2，圆圈是绝对值最大的那个数，贴着底边就是没有误差。",
+    "右图是各个值的误差大小（纵轴取对数），虚线是 s/2，"
+    "圆圈是绝对值最大的那个数，贴着底边就是没有误差。",
     "en": "Left, a histogram of the data on a log axis, the levels as red lines at the bottom, "
     "and the ends of the range as dashed lines. Right, how large each value's error is, on a log "
     "axis, with a dashed line at s/2 and a ring around the value of largest magnitude; at the "
@@ -78,10 +79,11 @@ FIGURES = {
     "calibration": DATA_AND_ERROR,
     "staircase": {
         "zh": "左图是 x̂ 对 x 的阶梯，红点是各级，圆圈是 0，虚线是 x̂ = x。"
-        "右图是误差除以步长：范围里是 ±½ 之间的锯齿，范围外一路增大，出了图；橙线是梯度，里面是 1，外面是 0。",
-        "en": "Left, the staircase of x̂ over x, with dots for the levels, a ring at 0, and a dashed "
-        "line for x̂ = x. Right, the error in steps: teeth between ±½ in the range, growing until it "
-        "leaves the picture outside; the orange gradient is 1 inside and 0 outside.",
+        "右图是误差除以步长：范围里是 ±½ 之间的锯齿，范围外一路增大，出了图；"
+        "橙线是梯度，里面是 1，外面是 0。",
+        "en": "Left, the staircase of x̂ over x, with dots for the levels, a ring at 0, and a "
+        "dashed line for x̂ = x. Right, the error in steps: teeth between ±½ in the range, and "
+        "outside it grows until it leaves the picture; the orange gradient is 1 inside, 0 outside.",
     },
     "granularity": {
         "zh": "左边是权重的热图，中间是误差的热图，颜色到半个（逐张量的）步长为止。"
@@ -92,10 +94,11 @@ FIGURES = {
     },
     "clipping": {
         "zh": "左图是高斯密度，红线是各级，橙色虚线是截断的两端 ±c。"
-        "右图是噪声功率随 c 的变化（纵轴取对数）：颗粒噪声上升，过载噪声下降，总和先降后升，圆点是现在的 c。",
+        "右图是噪声功率随 c 的变化（纵轴取对数）：颗粒噪声上升，过载噪声下降，"
+        "总和先降后升，圆点是现在的 c。",
         "en": "Left, a Gaussian density, the levels as red lines, and the clip ±c as dashed ones. "
-        "Right, noise power over c on a log axis: granular noise rises, overload noise falls, their "
-        "sum falls and then rises; a dot marks the chosen c.",
+        "Right, noise power over c on a log axis: granular noise rises, overload noise falls, "
+        "their sum falls and then rises; a dot marks the chosen c.",
     },
     "grid": {
         "zh": "上面一条轴上是全部编码，红线是零点。"
@@ -116,7 +119,7 @@ FIGURES = {
     },
     "chord": {
         "zh": "左图是和弦的一小段波形，粗线是原来的，红色折线是量化后的。右图是声音和误差的频谱。",
-        "en": "Left, a short piece of the chord's waveform, wide the original, red the quantized one. "
+        "en": "Left, a short piece of the chord's waveform, wide the original, red the quantized. "
         "Right, the spectra of the sound and of the error.",
     },
     "spectrum": {
