@@ -90,7 +90,7 @@ class Sheet:
     def frame(self, i: int, title="", x="", y="", xlim=None, ylim=None, **more) -> None:
         """Name the panel and its axes, and fix their ends. `more` goes to Axes.set."""
         ax = self.axes[i]
-        ax.set_title(title, fontsize=TITLE, color=INK, loc="left", pad=6 + 72 * self.strip)
+        self._title(ax, title)
         ax.set_xlabel(x, fontsize=TEXT, color=INK)
         ax.set_ylabel(y, fontsize=TEXT, color=INK)
         ax.set(**{k: v for k, v in {"xlim": xlim, "ylim": ylim}.items() if v is not None}, **more)
@@ -239,7 +239,11 @@ class Sheet:
         if not self.strip:
             self._margins(STRIP)
             for ax in self.axes:
-                ax.set_title(ax.get_title("left"), loc="left", pad=6 + 72 * STRIP)
+                self._title(ax, ax.get_title("left"))
+
+    def _title(self, ax: Axes, title: str) -> None:
+        # Matplotlib takes what is not named here back to its own default.
+        ax.set_title(title, fontsize=TITLE, color=INK, loc="left", pad=6 + 72 * self.strip)
 
     def _above(self, part: float) -> float:
         """A height in the strip, as a fraction of a panel: 0 is its lower end, 1 its upper."""
