@@ -199,13 +199,10 @@ def draw_staircase(sheet: Sheet, quantizer: UniformQuantizer, lo: float, hi: flo
     levels = quantizer.dequantize(torch.arange(p.qmin, p.qmax + 1, dtype=torch.int32)).double()
     step = p.scale.item()
     first, last = levels[0].item() - step / 2, levels[-1].item() + step / 2
-    # The axis holds every level. Its ends are rounded: a sheet draws its axes again only when
-    # they change.
-    grain = 0.175 * (hi - lo)
-    ends = (
-        min(lo - 2 * grain, grain * math.floor(first / grain - 0.25)),
-        max(hi + 2 * grain, grain * math.ceil(last / grain + 0.25)),
-    )
+    # The axis holds every level. For most settings it is the same: a sheet draws its axes again
+    # only when they change.
+    width = hi - lo
+    ends = min(lo - 0.5 * width, 1.02 * first), max(hi + 0.4 * width, 1.02 * last)
     jumps = ((levels[1:] + levels[:-1]) / 2).repeat_interleave(2)
     x = torch.cat([jumps.new_tensor(ends[:1]), jumps, jumps.new_tensor(ends[1:])])
     x_hat = levels.repeat_interleave(2)
@@ -242,7 +239,7 @@ def draw_range(
     heights, edges = density(u, lo, hi, 81)
     levels = quantizer.dequantize(torch.arange(p.qmin, p.qmax + 1, dtype=torch.int32))
     least, most = levels[0].item(), levels[-1].item()
-    across = min(-1.44 * span, 1.08 * least), max(1.2 * span, 1.08 * most)
+    across = min(-1.44 * span, 1.06 * least), max(1.2 * span, 1.06 * most)
     top = 5 * heights.max().item()
     floor = 1e-5 * top
     sheet.frame(0, "data and levels", "x", "density", across, (floor, top), yscale="log")

@@ -1,4 +1,4 @@
-"""The figures of `explore`: what is drawn in the states that were once wrong; and the words."""
+"""The figures of `explore`: what is drawn, in the states that were once wrong, and what is said."""
 
 import math
 
@@ -127,6 +127,13 @@ def test_formats_are_compared_for_each_source():
     line = figure.frame("NF4").line
     heights = [drawn(figure, 1, f"bar {k}")[1][1::3] for k in range(3)]
     assert f"uniform {heights[2][0]:.1f} dB" in line and heights[0][0] > heights[2][0]
+
+
+@pytest.mark.parametrize("name, most", [("staircase", 4), ("outlier", 17), ("calibration", 10)])
+def test_axes_are_drawn_again_only_where_a_level_lies_beyond_them(name, most):
+    figure = FIGURES[name]()
+    looks = [figure.frame(*s) and tuple(figure.sheet._look) for s in figure.states()]
+    assert 1 <= sum(a != b for a, b in zip(looks[:-1], looks[1:], strict=True)) <= most
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
@@ -260,13 +267,6 @@ def test_a_start_that_a_figure_does_not_offer_is_refused_with_those_that_it_does
         explore.outlier(X, bits=5)
 
 
-@pytest.mark.parametrize("catalogue", ["LABELS", "SWITCHES", "OPTIONS", "FIGURES", "SAID"])
-def test_every_word_is_said_in_every_language(catalogue):
-    entries = getattr(labels, catalogue)
-    for words in [entries] if catalogue == "SAID" else entries.values():
-        assert set(words) == set(LANGUAGES) and all(words.values())
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_description_says_what_is_seen_what_is_chosen_and_the_numbers(name, language):
@@ -287,15 +287,3 @@ def test_a_description_says_what_is_seen_what_is_chosen_and_the_numbers(name, la
     for c in figure.controls:
         if c.kind == "select" and c.name != "format":
             assert all(value in labels.OPTIONS for value in c.values)
-
-
-def test_values_without_words_stay_and_unknown_figures_are_called_by_their_names():
-    assert (option(8), option("FP4 E2M1"), option("per group")) == ("8", "FP4 E2M1", "per group")
-    said = describe("mine", {"bits": 3, "symmetric": True}, "s = 1   z = 0")
-    assert said == "mine. Chosen: bit width b = 3, symmetric. Measured: s = 1, z = 0."
-
-
-@pytest.mark.parametrize("ask", [label, lambda key: describe("mine", {key: 3}, "")])
-def test_a_control_without_a_label_is_named(ask):
-    with pytest.raises(LookupError, match="'colour' has no words: add it to LABELS"):
-        ask("colour")

@@ -155,7 +155,6 @@ def test_a_matrix_has_a_scale_and_ticks_and_a_photograph_has_neither():
         sheet.image(0, "w", torch.rand(4, 6), vmin=-2, vmax=2, cmap="gray")
         sheet.render()
     assert [matrix.artists[0][end].get_text() for end in ("vmin", "vmax")] == [" -2 ", " 2 "]
-    assert all(t == int(t) for t in matrix.axes[0].get_xticks()) and len(
-        matrix.axes[0].get_xticks()
-    )
+    ticks = matrix.axes[0].get_xticks()
+    assert len(ticks) > 2 and all(t == int(t) for t in ticks)
     assert len(photograph.axes[0].get_xticks()) == 0 and set(photograph.artists[0]) == {"w"}
