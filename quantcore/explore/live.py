@@ -110,7 +110,9 @@ def install() -> None:
 
 def view(explorer: Explorer) -> widgets.VBox:
     """The controls, the picture, the line of numbers, the sounds; freed with its cell."""
-    width = widgets.Layout(width="100%", max_width=f"{explorer.size[0]}px", height="auto")
+    # Wider than it is drawn, where there is room: the last row of a class reads the text then.
+    widest = round(1.25 * explorer.size[0])
+    width = widgets.Layout(width="100%", max_width=f"{widest}px", height="auto")
     image, line = widgets.Image(format="jpeg", layout=width), widgets.HTML()
     line.add_class("qc-line")
     inputs = [_input(c) for c in explorer.controls]
