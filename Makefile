@@ -4,41 +4,61 @@
 WINDOWS := $(filter Windows_NT,$(OS))
 PYTHON ?= $(if $(WINDOWS),python,python3)
 BIN := .venv/$(if $(WINDOWS),Scripts,bin)
-READY := .venv/ready
+OLDEST := .venv-oldest/$(if $(WINDOWS),Scripts,bin)
 
-.PHONY: help lab test mutants bench notebooks book book-serve format
+# What stands for a finished installation: of the extra `lab` alone, of all that the tests
+# need, and of the mutation tester.
+LAB := .venv/ready-lab
+ALL := .venv/ready-all
+MUTANTS := .venv/ready-mutants
+
+.PHONY: help lab test test-oldest mutants bench notebooks book book-serve format
+.NOTPARALLEL:  # one installation at a time
 
 help:                ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
 
-lab: $(READY)        ## open the course in JupyterLab; ARGS="--no-browser --port 8899" adds options
-	$(BIN)/jupyter lab --allow-root --LabApp.default_url=/lab/tree/notebooks/zh/00_start.ipynb $(ARGS)
+# JupyterLab does not start as root unless told.
+lab: $(LAB)          ## open the course in JupyterLab; ARGS="--no-browser --port 8899" adds options
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
+		--LabApp.default_url=/lab/tree/notebooks/zh/00_start.ipynb $(ARGS)
 
-test: $(READY)       ## run every test
-	$(BIN)/pytest
+test: $(ALL)         ## run every test; ARGS="-k entropy" adds options
+	$(BIN)/pytest $(ARGS)
 
-mutants: $(READY)    ## test the tests: change the core, see what notices; MODULE=schemes: one module
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[mutants]"
+test-oldest:         ## run the unit tests on the oldest versions; TORCH=2.13.0 takes that torch
+	$(PYTHON) -m venv .venv-oldest
+	$(OLDEST)/python tests/oldest.py $(addprefix torch==,$(TORCH)) > .venv-oldest/constraints.txt
+	$(OLDEST)/python -m pip install -c .venv-oldest/constraints.txt -e ".[lab,test,book]"
+	$(OLDEST)/pytest quantcore tests --ignore-glob="tests/test_b*.py" --ignore=tests/test_style.py
+
+mutants: $(MUTANTS)  ## count the mutants of the core that the tests kill; MODULE=schemes takes one
 	$(BIN)/python -m mutants $(MODULE)
 
-bench: $(READY)      ## measure speed against torch, side by side
+bench: $(ALL)        ## measure speed against torch, side by side
 	$(BIN)/python -m benchmarks
 
-notebooks: $(READY)  ## execute the notebooks from their .py sources
+notebooks: $(ALL)    ## execute the notebooks from their .py sources
 	$(BIN)/python notebooks/build.py
 
-book: $(READY)       ## build the book, every edition, into _book
+book: $(ALL)         ## build the book, every edition, into _book
 	$(BIN)/python book/build.py
 
-book-serve: $(READY) ## serve the book with live reload; ARGS="--port 3001" adds options
+book-serve: $(ALL)   ## serve the book with live reload; ARGS="--port 3001" adds options
 	$(BIN)/python book/build.py --serve $(ARGS)
 
-format: $(READY)     ## format the code, and fix what ruff can fix
-	$(BIN)/ruff format quantcore tests mutants benchmarks book notebooks/build.py
-	$(BIN)/ruff check --fix quantcore tests mutants benchmarks book notebooks/build.py
+format: $(ALL)       ## format the code, and fix what ruff can fix
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
 
-# The stamp is written last, so an installation that was cut short is taken up again.
-$(READY): pyproject.toml constraints.txt
+$(LAB): EXTRAS := lab
+$(ALL): EXTRAS := lab,test,book
+$(MUTANTS): EXTRAS := lab,test,mutants
+
+# The stamps go first and come last, so an installation that was cut short is taken up again.
+# Every installation has lab in it, so each answers for that stamp too.
+$(LAB) $(ALL) $(MUTANTS): pyproject.toml constraints.txt
+	rm -f $(LAB) $@
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -c constraints.txt -e ".[lab,test,book]"
-	touch $(READY)
+	$(BIN)/python -m pip install -c constraints.txt -e ".[$(EXTRAS)]"
+	touch $(LAB) $@

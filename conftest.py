@@ -1,6 +1,7 @@
 """What every test shares."""
 
 import os
+from pathlib import Path
 
 import matplotlib
 from hypothesis import Phase, settings
@@ -20,3 +21,14 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "course"))
+
+# Python takes no patterns here, so each module is named; a chapter's own cells are __main__.
+ROOT = Path(__file__).parent
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in sorted((ROOT / "quantcore").rglob("*.py"))
+]
+OLD = ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning")
+os.environ["PYTHONWARNINGS"] = ",".join(
+    f"error::{warning}:{module}" for module in ["__main__", *MODULES] for warning in OLD
+)

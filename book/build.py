@@ -19,10 +19,12 @@ ROOT = Path(__file__).resolve().parents[1]
 COMPLAINT = re.compile(r"\s*(\S+Z\s+)?(WARN|ERROR)\b")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 TITLES = {"zh": "量化的基础与数学原理", "en": "Foundations of quantization"}
+HEAD = ROOT / "book/theme/head.hbs"  # mdBook puts it into every page of its own
 # The first page chooses the reader's language where the book has it.
 FRONT = """<!doctype html>
 <html lang="{first}">
 <meta charset="utf-8">
+{head}
 <title>{title}</title>
 <script>
 const editions = {editions};
@@ -76,7 +78,7 @@ def build(edition: str, target: Path) -> None:
         encoding="utf-8",
         errors="replace",
     ) as process:
-        for line in process.stderr:
+        for line in process.stderr or ():
             sys.stderr.write(line)
             sys.stderr.flush()
             warned |= complains(line)
@@ -87,7 +89,13 @@ def build(edition: str, target: Path) -> None:
 def write_front(folder: Path, built: list[str]) -> None:
     """The page above the editions."""
     links = "".join(f'<li><a href="{e}/index.html">{TITLES.get(e, e)}</a></li>' for e in built)
-    page = FRONT.format(first=built[0], title=TITLES.get(built[0], ""), editions=built, links=links)
+    page = FRONT.format(
+        first=built[0],
+        head=HEAD.read_text("utf-8"),
+        title=TITLES.get(built[0], ""),
+        editions=built,
+        links=links,
+    )
     (folder / "index.html").write_text(page, "utf-8", newline="\n")
 
 

@@ -25,8 +25,9 @@ def path(root: Path, edition: str, chapter: str) -> Path:
 
 def key(root: Path, sources: list[str]) -> str:
     """What the outputs of these code cells depend on."""
-    ours = Path(find_spec("quantcore").origin).parent
-    files = [*sorted(ours.rglob("*.py")), root / "pyproject.toml"]
+    ours = find_spec("quantcore")
+    assert ours and ours.origin
+    files = [*sorted(Path(ours.origin).parent.rglob("*.py")), root / "pyproject.toml"]
     parts = [str(VERSION), platform.python_version(), *map(version, PACKAGES), *sources]
     digest = hashlib.sha256()
     for part in [p.encode() for p in parts] + [f.read_bytes() for f in files if f.exists()]:

@@ -1,8 +1,9 @@
 """mdBook's last step, after its HTML: what the pages refer to, and the search index.
 
-book.toml runs this with mdBook's context in `context`. mdBook has written the pages into a
-folder `html`, because there is more than this one output; they move up, so that the edition's
-first page is _book/zh/index.html. `mdbook serve` serves `html` itself, and there they stay.
+mdBook calls it with its context as JSON on standard input (`book.toml` says so). It has written
+the pages into a folder `html`, because there is more than this one output; they move up, so that
+the edition's first page is _book/zh/index.html. `mdbook serve` serves `html` itself, and there
+they stay.
 """
 
 import base64
@@ -11,13 +12,11 @@ import json
 import os
 import shutil
 import sys
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from book import cache, search  # noqa: E402
-from book.preprocess import chapters  # noqa: E402
+from book import cache, search
+from book.preprocess import chapters
 
 EDITION = "edition.json"  # in each finished edition: its language and its pages
 # The characters that a formula may need: Latin, Greek, accents, punctuation, letterlike symbols,
@@ -29,8 +28,9 @@ RANGES = (
 )
 
 
-def main(context: dict) -> None:
-    """Finish the edition that mdBook has just built."""
+def main() -> None:
+    """Read mdBook's JSON, and finish the edition that it has just built."""
+    context = json.load(sys.stdin.buffer)
     root, config = Path(context["root"]), context["config"]
     edition = Path(config["book"]["src"]).name
     target = Path(context["destination"]).parent
@@ -77,7 +77,7 @@ def write_font(root: Path, pages: Path) -> None:
 
     Few systems have a font that MathML can be set in; ziamath brings this one.
     """
-    source = Path(find_spec("ziamath").origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+    source = files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf"
     key = hashlib.sha256(source.read_bytes() + repr(RANGES).encode()).hexdigest()[:16]
     kept = root / ".cache" / "book" / f"formulas-{key}.woff"
     if not kept.exists():
@@ -126,4 +126,4 @@ def write_editions(pages: Path, others: dict) -> None:
 
 
 if __name__ == "__main__":
-    main(globals()["context"])
+    main()

@@ -17,14 +17,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import nbformat
+
+from book import cache, formulas
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 AT_ONCE = 2  # notebooks executed side by side
-
-import nbformat  # noqa: E402
-
-from book import cache, formulas  # noqa: E402
-
 TIMEOUT = 300  # seconds that one cell may take
 WORDS = {
     "zh": {"open": "打开这个笔记本", "run": "用 {} 运行"},
@@ -49,9 +47,7 @@ def main() -> None:
     set_kernels_environment()
     if sys.argv[1:2] == ["supports"]:
         sys.exit(sys.argv[2] != "html")
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8")
-    context, book = json.load(sys.stdin)
+    context, book = json.load(sys.stdin.buffer)
     convert(context, book)
     json.dump(book, sys.stdout)
 
@@ -121,32 +117,26 @@ def add_outputs(notebook, root: Path, source: Path, name: str) -> None:
 
 def execute(notebook, folder: Path, name: str) -> None:
     """Run every cell in a new kernel. Raises Failure for an error, and for a warning."""
-    from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    from notebooks.build import ThisPython
+    from notebooks import build
 
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    client = NotebookClient(
-        notebook,
-        kernel_manager_class=ThisPython,
-        resources={"metadata": {"path": str(folder)}},
-        timeout=TIMEOUT,
-        store_widget_state=False,
-        record_timing=False,
-        coalesce_streams=True,
-    )
-    running = [0]
-    client.on_cell_execute = lambda cell, cell_index: running.__setitem__(0, cell_index)
+    running = 0
+
+    def note(cell, cell_index: int) -> None:
+        nonlocal running
+        running = cell_index
+
     try:
-        client.execute()
+        build.run(notebook, folder, TIMEOUT, on_cell_execute=note)
     except CellExecutionError as error:
         what = f"{error.ename}: {error.evalue}"
-        raise Failure(describe(notebook, name, running[0], what)) from None
+        raise Failure(describe(notebook, name, running, what)) from None
     except (CellTimeoutError, DeadKernelError) as error:
-        raise Failure(describe(notebook, name, running[0], str(error).strip())) from None
+        raise Failure(describe(notebook, name, running, str(error).strip())) from None
     for number, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", ()):
             if output.get("name") == "stderr":

@@ -47,17 +47,23 @@ def read_source(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
-    """Run every cell in a new kernel, and keep only the outputs that say the same everywhere."""
+def run(notebook: nbformat.NotebookNode, folder: Path, timeout: int, **hooks) -> None:
+    """Run every cell in a new kernel, `timeout` seconds for each; `hooks` are nbclient's."""
     NotebookClient(
         notebook,
         kernel_manager_class=ThisPython,
         resources={"metadata": {"path": str(folder)}},
-        timeout=120,
+        timeout=timeout,
         store_widget_state=False,
         record_timing=False,
         coalesce_streams=True,
+        **hooks,
     ).execute()
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Run every cell, and keep only the outputs that say the same everywhere."""
+    run(notebook, folder, timeout=120)
     notebook.metadata = nbformat.from_dict(METADATA)
     for output in (o for c in notebook.cells for o in c.get("outputs", ())):
         # A widget's id is random, and without a kernel it would hide the picture beside it.

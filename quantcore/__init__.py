@@ -1,4 +1,17 @@
-"""quantcore: the mathematics of quantization, in code that reads like the formulas."""
+"""quantcore: the mathematics of quantization, in code that reads like the formulas.
+
+>>> import torch
+>>> from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer, sqnr_db
+>>> x = torch.tensor([-1.0, -0.25, 0.0, 0.4, 2.0])
+>>> params = QuantizationParams.from_tensor(x, QuantizationScheme.INT4, symmetric=False)
+>>> quantizer = UniformQuantizer(params)
+>>> quantizer.quantize(x)
+tensor([-8, -4, -3, -1,  7], dtype=torch.int8)
+>>> quantizer(x)  # forward: quantize, then dequantize
+tensor([-1.0000, -0.2000,  0.0000,  0.4000,  2.0000])
+>>> round(sqnr_db(x, quantizer(x)), 1)  # decibels
+33.2
+"""
 
 from importlib import import_module
 

@@ -79,8 +79,9 @@ def scale_and_zero_point(lo: Tensor, hi: Tensor, grid: Grid) -> tuple[Tensor, Te
     if grid.symmetric:
         scale = torch.maximum(-lo, hi) / (-qmin if grid.full_range else qmax)
     else:
-        # hi - lo may overflow; the difference of the halves cannot, and halving is exact.
-        scale = (hi / 2 - lo / 2) / ((qmax - qmin) / 2)
+        span, steps = hi - lo, qmax - qmin
+        # Where the difference overflows, that of the halves does not, and halving is exact there.
+        scale = torch.where(span.isfinite(), span / steps, (hi / 2 - lo / 2) / (steps / 2))
     info = torch.finfo(scale.dtype)
     scale = scale.clamp_min(info.tiny * info.eps)  # the least positive value: never 0
     scale = torch.where((lo == 0) & (hi == 0), torch.ones_like(scale), scale)

@@ -161,6 +161,11 @@ class Sheet:
         pixels, size = self.canvas.buffer_rgba(), self.canvas.get_width_height()
         return Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB")
 
+    def rest(self) -> None:
+        """Let go of the pixels, twice the figure's size; the next render makes them again."""
+        self.canvas = FigureCanvasAgg(self.figure)
+        self._look, self._background = None, None
+
     def _get(self, i: int, name: str, style: dict, make):
         artists = self.artists[i]
         if name not in artists:

@@ -181,9 +181,7 @@ def reloaded(static):
 def test_static_figures_show_their_start(reloaded):
     for i, explorer in enumerate(reloaded.figures):
         image = reloaded.locator("figure img").nth(i)
-        assert image.get_attribute("alt") == explorer.alt(
-            explorer.start, explorer.frame(*explorer.start)
-        )
+        assert image.get_attribute("alt") == explorer.alt(explorer.start, explorer.line)
         assert is_the_picture_of(pixels(reloaded, image), explorer, *explorer.start)
 
 
@@ -195,7 +193,7 @@ def test_static_arrow_keys_bring_the_picture_of_their_value(reloaded):
         assert figure.locator("figcaption").inner_text() == explorer.frame(bits, True).line
         assert figure.locator("output").inner_text() == str(bits)
         assert figure.locator("img").get_attribute("alt") == explorer.alt(
-            (bits, True), explorer.frame(bits, True)
+            (bits, True), explorer.frame(bits, True).line
         )
         assert is_the_picture_of(pixels(reloaded, figure.locator("img")), explorer, bits, True)
     reloaded.keyboard.press("Tab")

@@ -1,15 +1,20 @@
-"""pyproject.toml, constraints.txt, environment.yml, the Makefile and the READMEs agree."""
+"""What the files around the code say of each other and of the code is true."""
 
+import ast
 import re
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import oldest
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+import quantcore
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -112,12 +117,114 @@ def test_conda_installs_this_repository_through_pip_and_nothing_more():
     assert nested == [{"pip": ["-e ."]}]
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
-def test_the_commands_of_the_readme_exist(readme):
-    text = (ROOT / readme).read_text("utf-8")
+@pytest.mark.parametrize("folder", ["quantcore", "notebooks/zh"])
+def test_what_the_course_imports_is_in_core_or_lab(folder):
+    named = {
+        name.split(".")[0]
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom) and not node.level
+            else []
+        )
+    }
+    owners = metadata.packages_distributions()
+    needed = {canonicalize_name(owners[n][0]) for n in named - sys.stdlib_module_names}
+    declared = {
+        canonicalize_name(Requirement(line).name)
+        for line in PROJECT["dependencies"] + EXTRAS["lab"]
+    }
+    assert needed - declared <= {"quantcore", "ipython"}, "ipywidgets brings IPython"
+
+
+def test_the_oldest_versions_are_the_lower_ends_of_the_ranges():
+    expected = {
+        requirement.name: part.version
+        for requirement in DECLARED
+        for part in requirement.specifier
+        if part.operator == ">="
+    }
+    assert oldest.floors() == expected
+
+
+READMES = ["README.md", "README.zh.md"]
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def commands(text: str) -> set[str]:
+    """The targets that a page names after `make`."""
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, flags=re.DOTALL))
-    named = set(re.findall(r"\bmake ([a-z-]+)", code))
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
-    assert {"lab", "test"} <= named
-    assert named <= targets, f"no such target: {sorted(named - targets)}"
+    return set(re.findall(r"\bmake ([a-z-]+)", code))
+
+
+def targets() -> set[str]:
+    """The targets that `make` lists."""
+    return set(re.findall(r"^([a-z-]+):.*##", text_of("Makefile"), flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_readme_names_every_command_and_no_other(readme):
+    assert commands(text_of(readme)) == targets() - {"help"}
+
+
+def test_contributing_names_commands_that_exist():
+    assert {"test", "mutants"} <= commands(text_of("CONTRIBUTING.md")) <= targets()
+
+
+@pytest.mark.parametrize("page", [*READMES, "CONTRIBUTING.md"])
+def test_every_file_that_a_page_links_to_exists(page):
+    linked = re.findall(r"\]\(([^)#:]+)\)", text_of(page))
+    assert linked
+    assert not [name for name in linked if not (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_code_of_the_readme_is_the_example_of_the_package(readme):
+    # which the doctests run
+    (code,) = re.findall(r"```pycon\n(.*?)```", text_of(readme), flags=re.DOTALL)
+    assert code.count(">>>") == 8
+    assert code in quantcore.__doc__
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_map_of_the_readme_is_the_package(readme):
+    (tree,) = re.findall(r"^quantcore/\n((?: .*\n)+)", text_of(readme), flags=re.MULTILINE)
+    rooms = re.findall(r"^ +([\w./]+)", tree, flags=re.MULTILINE)
+    found = [path for path in (ROOT / "quantcore").rglob("*.py") if path.name != "__init__.py"]
+    assert sorted(room for room in rooms if room != "explore/") == sorted(p.name for p in found)
+
+
+def test_the_readmes_are_in_step():
+    def skeleton(text):
+        names = re.findall(r"^ *([\w./,]+)  +\S", text, flags=re.MULTILINE)
+        return names, re.findall(r"^\| `[^`]*`|\]\(\w.*?\)|^##? |^\d\. ", text, flags=re.MULTILINE)
+
+    english, chinese = (
+        skeleton(text_of(name).replace("README.zh.md", "README.md")) for name in READMES
+    )
+    assert english == chinese
+
+
+def test_the_citation_says_what_it_must():
+    citation = yaml.safe_load(text_of("CITATION.cff"))
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert citation["authors"] == [{"name": "The quantcore authors"}]
+    assert citation["version"] == PROJECT["version"]
+    assert citation["license"] == PROJECT["license"]
+
+
+def test_the_issue_form_asks_for_what_explains_a_number():
+    form = yaml.safe_load(text_of(".github/ISSUE_TEMPLATE/my-numbers-differ.yml"))
+    assert {"name", "description", "body"} <= form.keys()
+    fields = {part["id"]: part for part in form["body"] if part["type"] != "markdown"}
+    assert list(fields) == ["cell", "expected", "got", "versions", "machine"]
+    assert all(part["attributes"]["label"] for part in fields.values())
+    assert all(part["validations"]["required"] for part in fields.values())
+    (code,) = re.findall(r"`(import .*)`", fields["machine"]["attributes"]["description"])
+    exec(code)

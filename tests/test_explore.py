@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from quantcore import explore, samples
-from quantcore.explore.explorer import Control, Explorer
+from quantcore.explore.explorer import WIDGET, Control, Explorer
 from quantcore.explore.labels import label
 from quantcore.explore.static import BUDGET, static_html
 from quantcore.information import error_report
@@ -79,7 +79,7 @@ def test_each_control_goes_to_its_ends_without_an_error(explorer):
         for value in (control.values[0], control.values[-1], control.start):
             widget.value = value
             state = tuple(w.value for w in inputs_of(view))
-            assert image.value == explorer.live_frame(*state).picture
+            assert image.value == explorer.live_frame(*state).jpeg
             assert explorer.frame(*state).line in line.value.replace("&#x27;", "'")
     assert explorer.errors == []
 
@@ -181,12 +181,12 @@ def test_neighbours_are_drawn_while_the_kernel_is_idle():
 
     async def live():
         view = explorer.widget()
-        assert set(explorer._kept) == {(2, False)}, "nothing is drawn ahead before a first move"
+        assert set(explorer.kept) == {(2, False)}, "nothing is drawn ahead before a first move"
         inputs_of(view)[0].value = 3
-        await explorer._ahead
+        await explorer.ahead.task
 
     asyncio.run(live())
-    assert set(explorer._kept) == {(2, False), (3, False), (4, False), (3, True)}
+    assert set(explorer.kept) == {(2, False), (3, False), (4, False), (3, True)}
 
 
 def test_a_new_request_ends_the_drawing_ahead():
@@ -195,14 +195,14 @@ def test_a_new_request_ends_the_drawing_ahead():
     async def live():
         view = explorer.widget()
         inputs_of(view)[0].value = 3
-        first = explorer._ahead
+        first = explorer.ahead.task
         inputs_of(view)[0].value = 4
         with pytest.raises(asyncio.CancelledError):
             await first
-        await explorer._ahead
+        await explorer.ahead.task
 
     asyncio.run(live())
-    assert (4, True) in explorer._kept and (3, True) not in explorer._kept
+    assert (4, True) in explorer.kept and (3, True) not in explorer.kept
 
 
 def test_threads_do_not_draw_into_each_others_pictures():
@@ -215,17 +215,19 @@ def test_threads_do_not_draw_into_each_others_pictures():
     assert found == expected
 
 
-def test_live_bundle_has_a_widget_a_picture_and_a_line():
-    data, metadata = explore.staircase()._repr_mimebundle_()
-    assert set(data) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
-    assert data["image/png"].startswith(b"\x89PNG")
-    assert data["text/plain"].startswith("staircase(bits=3, symmetric=False): s = ")
-    assert metadata["image/png"]["alt"] == data["text/plain"]
+def test_a_live_figure_is_a_still_picture_and_a_widget_beside_it():
+    (still, about), (live, _) = explore.staircase().bundles()
+    assert set(still) == {"image/png", "text/plain"}, "nothing that hides the picture when saved"
+    assert still["image/png"].startswith(b"\x89PNG")
+    assert "s = " in still["text/plain"] and about["image/png"]["alt"] == still["text/plain"]
+    assert about["controls"] == ["bits", "symmetric"]
+    assert set(live) == {WIDGET, "text/plain"}
+    assert live["text/plain"] == label("unrun")
 
 
 def test_static_bundle_is_plain_html(monkeypatch):
     monkeypatch.setenv("QUANTCORE_STATIC", "1")
-    data = explore.staircase()._repr_mimebundle_()
+    ((data, _),) = explore.staircase().bundles()
     assert set(data) == {"text/html", "text/plain"}
     assert data["text/html"].startswith("<figure")
 

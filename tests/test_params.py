@@ -112,6 +112,15 @@ def test_huge_and_tiny_values_have_a_finite_positive_scale(dtype):
             assert p.scale.isfinite() and p.scale > 0
 
 
+@given(st.integers(-4000, 4000), st.integers(-4000, 4000), st.sampled_from(SCHEMES))
+def test_a_range_of_subnormal_numbers_is_divided_once(a, b, scheme):
+    least = 2.0**-149
+    x = torch.tensor([a, b]) * torch.tensor(least)
+    lo, hi = min(a, b, 0), max(a, b, 0)
+    steps = max(round((hi - lo) / (scheme.qmax - scheme.qmin)), 1) * least if hi > lo else 1
+    assert QuantizationParams.from_tensor(x, scheme, False).scale.item() == steps
+
+
 def test_a_gradient_is_not_followed():
     assert not QuantizationParams.from_tensor(X.clone().requires_grad_(), INT8).scale.requires_grad
 

@@ -97,7 +97,7 @@ ties = torch.tensor([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5])
 print("x / s               ", ties.tolist())
 for z in (1, 2):
     print(f"z = {z}  rint(x/s) + z ", (torch.round(ties) + z).int().tolist())
-    print(f"       rint(x/s + z) ", torch.round(ties + z).int().tolist())
+    print("       rint(x/s + z) ", torch.round(ties + z).int().tolist())
 one = UniformQuantizer(QuantizationParams(torch.tensor(1.0), torch.tensor(1), 0, 255))
 print("quantcore, x = 0.5, z = 1:", one.quantize(torch.tensor([0.5])).item())
 

@@ -176,6 +176,7 @@ w = samples.digits_network()[5].weight
 explore.workbench(w, bits=4, symmetric=True)
 
 # %%
+first = sqnr_db(w, fit(w, 4, symmetric=True)(w))
 print("                  bits/weight    SQNR, dB    gain, dB")
 for name, options in {
     "as it is": {}, "asymmetric": {"symmetric": False}, "per channel": {"axis": 0},
@@ -184,8 +185,7 @@ for name, options in {
 }.items():
     quantizer = fit(w, 4, **{"symmetric": True} | options)
     db, size = sqnr_db(w, quantizer(w)), 4 + 32 * quantizer.params.scale.numel() / w.numel()
-    start = db if name == "as it is" else start
-    print(f"{name:17} {size:11.2f} {db:11.1f} {db - start:+11.1f}")
+    print(f"{name:17} {size:11.2f} {db:11.1f} {db - first:+11.1f}")
 
 # %% [markdown]
 # <details><summary>看过了再打开</summary>

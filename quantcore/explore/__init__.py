@@ -18,9 +18,8 @@ from ..params import QuantizationParams
 from ..quantizer import UniformQuantizer
 from ..schemes import QuantizationScheme
 from ..sheet import Sheet
-from . import figures
+from . import figures, labels
 from .explorer import Control, Explorer
-from .labels import set_language
 
 __all__ = [
     "calibration", "chord", "clipping", "formats", "granularity", "grid", "outlier", "photo",
@@ -34,6 +33,14 @@ LAYOUTS: dict[str, dict[str, int]] = {
     "per channel": {"axis": 0},
     "per group": {"group_size": GROUP},
 }
+
+
+def set_language(language: str) -> None:
+    """Choose the language of the controls and descriptions, "zh" or "en", for all figures."""
+    from .live import install
+
+    labels.set_language(language)
+    install()
 
 
 def bits_control(start: int, values=(2, 3, 4, 5, 6, 7, 8)) -> Control:
@@ -215,7 +222,7 @@ def chord(bits: int = 8, dither: bool = False, rate: int = 16_000) -> Explorer:
         return figures.draw_sound(sheet, x, x_hat, rate, 2**bits), wav(x_hat, rate)
 
     controls = bits_control(bits, (1, 2, 3, 4, 6, 8)), check("dither", dither)
-    return Explorer("chord", Sheet(2), draw, *controls)
+    return Explorer("chord", Sheet(2), draw, *controls, original=wav(x, rate))
 
 
 def wav(x: Tensor, rate: int) -> bytes:

@@ -10,21 +10,22 @@ from string import Template
 
 from PIL import Image
 
-from .labels import label
+from .labels import label, option
 
 BUDGET = 1_500_000  # bytes of HTML that one figure may take
 PAGE_ITSELF = 60_000  # of these, for everything but the frames: the first frame comes twice
 # How a frame becomes WebP, best first: the first that fits the budget is taken. Few colours suit
 # drawings, lossy compression suits photographs.
+LOSSLESS = {"lossless": True, "method": 1}
 ENCODINGS = (
-    {"lossless": True, "method": 1},
+    LOSSLESS,
     {"quality": 80},
     {"lossless": True, "method": 1, "colours": 32},
     {"quality": 60},
     {"quality": 40},
 )
 
-PAGE = Template("""<figure class="qc-explorer" role="group" aria-label="$title">
+PAGE = Template("""<figure class="qc-explorer">
 <style>
 .qc-explorer{margin:1em 0;max-width:${width}px;font-family:system-ui,sans-serif}
 .qc-explorer .qc-controls{display:flex;flex-wrap:wrap;gap:.3em 1.4em;align-items:center}
@@ -35,7 +36,8 @@ PAGE = Template("""<figure class="qc-explorer" role="group" aria-label="$title">
 background:#fff;border-radius:6px}
 .qc-explorer figcaption{font-family:ui-monospace,monospace;font-size:.8em;min-height:1.6em;
 white-space:pre-wrap}
-.qc-explorer audio{width:100%;max-width:24em}
+.qc-explorer .qc-sound{display:flex;max-width:34em}
+.qc-explorer audio{flex:1;min-width:0}
 </style>
 <div class="qc-controls">$inputs</div>
 <img alt="$alt" src="$src" width="$width" height="$height">
@@ -65,7 +67,15 @@ SCRIPT = """(function () {
     }
     const frame = frames[at];
     image.src = frame.src; image.alt = frame.alt; line.textContent = frame.line;
-    if (audio) audio.src = frame.sound;
+    if (audio && audio.getAttribute('src') !== frame.sound) {
+      // The new sound goes on where the old one was.
+      const time = audio.currentTime, plays = !audio.paused && !audio.ended;
+      audio.src = frame.sound;
+      audio.addEventListener('loadedmetadata', function () {
+        audio.currentTime = time;
+        if (plays) audio.play();
+      }, {once: true});
+    }
   }
   for (const i of inputs) i.addEventListener('input', show);
   // A reloaded page keeps the inputs' values, and paper has no sliders: show what they say.
@@ -81,40 +91,63 @@ def static_html(explorer) -> str:
     """The explorer's figure with all its frames. Raises ValueError where it exceeds BUDGET."""
     width, height = explorer.size
     states = explorer.states()
-    fitting = (_frames(explorer, states, encoding) for encoding in ENCODINGS)
-    listed = next((frames for frames in fitting if frames is not None), None)
-    if listed is None:
-        raise ValueError(f"{explorer.name}: its frames do not fit in {BUDGET} bytes; use fewer")
-    start = states.index(explorer.start)
-    sound = listed[start].get("sound")
+    entries, pictures = _draw(explorer, states)
+    room = BUDGET - PAGE_ITSELF - sum(len(t.encode()) for e in entries for t in e.values())
+    if explorer.original:
+        room -= len(_url("audio/wav", explorer.original))
+    for entry, source in zip(entries, _fitting(pictures, room, explorer.name), strict=True):
+        entry["src"] = source
+    first = entries[states.index(explorer.start)]
+    players = [(label("quantized"), first["sound"])] if "sound" in first else []
+    if explorer.original:
+        players.append((label("original"), _url("audio/wav", explorer.original)))
     return PAGE.substitute(
-        title=html.escape(explorer.name),
         width=width,
         height=height,
         inputs="".join(_input(c) for c in explorer.controls),
-        src=listed[start]["src"],
-        alt=html.escape(listed[start]["alt"]),
-        line=html.escape(listed[start]["line"]),
-        audio=f'\n<audio controls src="{sound}"></audio>' if sound else "",
-        frames=json.dumps(listed, ensure_ascii=False).replace("</", "<\\/"),
+        src=first["src"],
+        alt=html.escape(first["alt"]),
+        line=html.escape(first["line"]),
+        audio="".join(
+            f'\n<label class="qc-sound">{html.escape(name)}<audio controls src="{url}" '
+            f'aria-label="{html.escape(name)}"></audio></label>'
+            for name, url in players
+        ),
+        frames=json.dumps(entries, ensure_ascii=False).replace("<", "\\u003c"),
         script=SCRIPT,
     )
 
 
-def _frames(explorer, states: list[tuple], encoding: dict) -> list[dict] | None:
-    """What the page needs of each state, or None as soon as it exceeds the budget."""
-    listed, room = [], BUDGET - PAGE_ITSELF
+def _draw(explorer, states: list[tuple]) -> tuple[list[dict[str, str]], list[bytes]]:
+    """Each state's words and sound, and its picture without loss.
+
+    Compressed, because the pixels of all frames together would take 200 MB.
+    """
+    entries, pictures = [], []
     for state in states:
         frame = explorer.frame(*state)
-        entry = {"src": _webp(frame.picture, **encoding), "line": frame.line}
-        entry["alt"] = explorer.alt(state, frame)
+        pictures.append(_webp(frame.picture, **LOSSLESS))
+        entry = {"line": frame.line, "alt": explorer.alt(state, frame.line)}
         if frame.sound:
-            entry["sound"] = f"data:audio/wav;base64,{b64encode(frame.sound).decode()}"
-        listed.append(entry)
-        room -= sum(len(text.encode()) for text in entry.values())
-        if room < 0:
-            return None
-    return listed
+            entry["sound"] = _url("audio/wav", frame.sound)
+        entries.append(entry)
+    return entries, pictures
+
+
+def _fitting(pictures: list[bytes], room: int, name: str) -> list[str]:
+    """The addresses of the pictures in the best of ENCODINGS with which they fit."""
+    for encoding in ENCODINGS:
+        sources, left = [], room
+        for picture in pictures:
+            if encoding is not LOSSLESS:
+                picture = _webp(Image.open(io.BytesIO(picture)), **encoding)
+            sources.append(_url("image/webp", picture))
+            left -= len(sources[-1])
+            if left < 0:
+                break
+        else:
+            return sources
+    raise ValueError(f"{name}: its frames do not fit in {BUDGET} bytes; use fewer")
 
 
 def _input(control) -> str:
@@ -125,22 +158,27 @@ def _input(control) -> str:
         return f'<label><input type="checkbox" data-count="2"{checked}>{name}</label>'
     if control.kind == "select":
         options = "".join(
-            f"<option{' selected' if i == start else ''}>{html.escape(v)}</option>"
+            f"<option{' selected' if i == start else ''}>{html.escape(option(v))}</option>"
             for i, v in enumerate(control.values)
         )
         return f'<label>{name}<select data-count="{count}">{options}</select></label>'
     values = html.escape(json.dumps([str(v) for v in control.values]))
+    text = html.escape(str(control.start))
     return (
         f'<label>{name}<input type="range" min="0" max="{count - 1}" step="1" value="{start}" '
-        f'data-count="{count}" data-values="{values}" aria-valuetext="{control.start}">'
-        f"<output>{control.start}</output></label>"
+        f'data-count="{count}" data-values="{values}" aria-valuetext="{text}">'
+        f"<output>{text}</output></label>"
     )
 
 
-def _webp(picture, colours: int | None = None, **options) -> str:
+def _webp(picture: Image.Image, colours: int | None = None, **options) -> bytes:
     if colours is not None:
         octree = Image.Quantize.FASTOCTREE
-        picture = picture.quantize(colours, octree, dither=0).convert("RGB")
+        picture = picture.convert("RGB").quantize(colours, octree, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    picture.save(buffer, "webp", **options)
-    return f"data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}"
+    picture.convert("RGB").save(buffer, "webp", **options)
+    return buffer.getvalue()
+
+
+def _url(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{b64encode(content).decode()}"

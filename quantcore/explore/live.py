@@ -1,0 +1,196 @@
+"""An explorer with a kernel: ipywidgets around one image that is replaced in place.
+
+What ipywidgets leave out is added in the page: a script (see :func:`install`) gives the
+picture its alt text and the sliders their names and values, a style sheet hides the still
+picture beside a live one, and says in words when the kernel is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import os
+from contextlib import suppress
+from string import Template
+
+import ipywidgets as widgets
+
+from . import cells
+from .explorer import DRAWING, Control, Explorer
+from .labels import label, option
+
+# A still picture stands above each live figure in the notebook, for when there is no kernel.
+STYLE = Template("""<style>
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .qc-live) { display: none; }
+.qc-live > .widget-hbox { margin-bottom: 6px; }
+.qc-live.jupyter-widgets-disconnected::before {
+  content: $gone; display: block; padding: .4em .8em; margin-bottom: .4em;
+  border-left: 4px solid #d55e00; background: #fff4e5; color: #222;
+  font-family: var(--jp-content-font-family); font-size: var(--jp-content-font-size1);
+}
+.qc-live .jupyter-widgets-disconnected::before { display: none; }
+.qc-live.jupyter-widgets-disconnected .widget-hbox { opacity: .5; pointer-events: none; }
+</style>""")
+
+# A widget's title becomes its picture's alt text; a slider's handle gets the name and the text
+# that stand beside it, and is the slider's only tab stop; a new sound goes on where the old one
+# was. In a notebook that was saved and opened again, what says that a model is missing says
+# what to do instead.
+SCRIPT = Template("""<script>(function () {
+  if (window.quantcoreLive) return;
+  window.quantcoreLive = true;
+  const unrun = $unrun;
+  function set(node, name, value) {
+    if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+  }
+  function mend(live) {
+    for (const image of live.querySelectorAll('img[title]')) {
+      set(image, 'alt', image.title);
+      image.removeAttribute('title');
+    }
+    for (const row of live.querySelectorAll('.widget-slider')) {
+      const handle = row.querySelector('.noUi-handle');
+      const name = row.querySelector('.widget-label'), value = row.querySelector('.widget-readout');
+      if (!handle || !name || !value) continue;
+      set(handle, 'aria-label', name.textContent);
+      set(handle, 'aria-valuetext', value.textContent);
+      set(value, 'tabindex', '-1');
+    }
+    for (const line of live.querySelectorAll('.qc-line')) set(line, 'aria-live', 'polite');
+    for (const audio of live.querySelectorAll('audio')) {
+      const box = audio.closest('[title]');
+      if (box) { set(audio, 'aria-label', box.title); box.removeAttribute('title'); }
+      if (audio.qcWatched) continue;
+      audio.qcWatched = true;
+      audio.addEventListener('timeupdate', function () {
+        if (audio.currentTime) audio.qcTime = audio.currentTime;
+        audio.qcPlays = !audio.paused;
+      });
+      audio.addEventListener('loadedmetadata', function () {
+        if (!audio.qcTime || audio.ended) return;
+        audio.currentTime = audio.qcTime;
+        if (audio.qcPlays) audio.play();
+      });
+      audio.addEventListener('ended', function () { audio.qcTime = 0; audio.qcPlays = false; });
+    }
+  }
+  const options = {subtree: true, childList: true, characterData: true, attributes: true,
+    attributeFilter: ['title', 'aria-valuetext', 'src']};
+  const watched = new WeakSet();
+  function look() {
+    for (const live of document.querySelectorAll('.qc-live')) {
+      if (!watched.has(live)) {
+        watched.add(live);
+        new MutationObserver(function () { mend(live); }).observe(live, options);
+      }
+      mend(live);
+    }
+    for (const lost of document.querySelectorAll('.jp-OutputArea-output.jupyter-widgets')) {
+      if (/model not found/.test(lost.textContent)) lost.textContent = unrun;
+    }
+  }
+  let waiting = false;
+  new MutationObserver(function () {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(function () { waiting = false; look(); });
+  }).observe(document.body, {subtree: true, childList: true});
+  look();
+})();</script>""")
+
+
+def install() -> None:
+    """Show the script, once for each page: the cell that chooses the language does it."""
+    from IPython import get_ipython
+    from IPython.display import display
+
+    if get_ipython() is None or os.environ.get("QUANTCORE_STATIC") == "1":
+        return
+    script = SCRIPT.substitute(unrun=json.dumps(label("unrun"), ensure_ascii=False))
+    display({"text/html": script, "text/plain": ""}, raw=True)
+
+
+def view(explorer: Explorer) -> widgets.VBox:
+    """The controls, the picture, the line of numbers, the sounds; freed with its cell."""
+    width = widgets.Layout(width="100%", max_width=f"{explorer.size[0]}px", height="auto")
+    image, line = widgets.Image(format="jpeg", layout=width), widgets.HTML()
+    line.add_class("qc-line")
+    inputs = [_input(c) for c in explorer.controls]
+    sounds = []
+    if explorer.original is not None:
+        original = widgets.Audio(value=explorer.original, autoplay=False, loop=False)
+        original.tooltip = label("original")
+        sounds = [widgets.Audio(autoplay=False, loop=False, tooltip=label("quantized")), original]
+    ahead = explorer.ahead = Ahead(explorer)
+
+    def show(change=None) -> None:
+        with DRAWING:  # whoever comes last reads the newest values, and shows them last
+            state = tuple(i.value for i in inputs)
+            show_state(state)
+        if change is not None:
+            ahead.start(state)
+
+    def show_state(state: tuple) -> None:
+        try:
+            frame = explorer.live_frame(*state)
+            image.value, image.tooltip = frame.jpeg, explorer.alt(state, frame.line)
+            text = html.escape(frame.line)
+            line.value = f'<code style="white-space:pre-wrap">{text}</code>'
+            for audio in sounds[:1]:
+                audio.value = frame.sound
+            image.layout.visibility = "visible"
+        except Exception as error:  # shown in place, in the figure's own box
+            explorer.errors.append(error)
+            image.layout.visibility = "hidden"
+            message = html.escape(f"{type(error).__name__}: {error}")
+            line.value = f'<span role="alert">{label("error")}: <code>{message}</code></span>'
+
+    for i in inputs:
+        i.observe(show, "value")
+    show()
+    box = widgets.HBox(inputs, layout=widgets.Layout(flex_flow="row wrap"))
+    style = widgets.HTML(STYLE.substitute(gone=json.dumps(label("gone"), ensure_ascii=False)))
+    figure = widgets.VBox([box, image, line, *sounds, style])
+    figure.add_class("qc-live")
+    cells.shown(explorer, figure)
+    return figure
+
+
+def _input(c: Control) -> widgets.Widget:
+    if c.kind == "checkbox":
+        return widgets.Checkbox(
+            c.start, description=label(c.name), indent=False, layout=widgets.Layout(width="auto")
+        )
+    more = {"description": label(c.name), "style": {"description_width": "initial"}}
+    if c.kind == "select":
+        more["layout"] = widgets.Layout(width="auto")
+        return widgets.Dropdown(options=[(option(v), v) for v in c.values], value=c.start, **more)
+    if c.values == tuple(range(int(c.values[0]), int(c.values[-1]) + 1)):
+        return widgets.IntSlider(c.start, min=c.values[0], max=c.values[-1], **more)
+    return widgets.SelectionSlider(options=[(str(v), v) for v in c.values], value=c.start, **more)
+
+
+class Ahead:
+    """Draws the neighbours of a state while the kernel is idle; a new request comes first."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer = explorer
+        self.task: asyncio.Task | None = None
+
+    def start(self, state: tuple) -> None:
+        """Begin with the neighbours of this state, and leave those of the last one."""
+        if self.task is not None and not self.task.done():
+            # Its loop may be another thread's.
+            self.task.get_loop().call_soon_threadsafe(self.task.cancel)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no kernel, no idle time
+            return
+        self.task = loop.create_task(self._draw(self.explorer.neighbours(*state)))
+
+    async def _draw(self, states: list[tuple]) -> None:
+        for state in states:
+            await asyncio.sleep(0.03)  # lets a message that is waiting go first
+            with suppress(Exception):  # it will be shown when somebody goes there
+                self.explorer.live_frame(*state)
