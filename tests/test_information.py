@@ -376,7 +376,8 @@ def test_sqnr_refuses_what_it_cannot_compare():
     with pytest.raises(ValueError, match=r"x_hat: expected x's shape \(3,\), found \(4,\)"):
         sqnr_db(one, torch.ones(4))
     for bad in (torch.nan, torch.inf, -torch.inf):
-        for pair in ((one * bad, one), (one, one * bad)):
+        one_bad = torch.tensor([1.0, bad, 1.0])
+        for pair in ((one * bad, one), (one, one * bad), (one_bad, one), (one, one_bad)):
             with pytest.raises(ValueError, match="x, x_hat: found NaN or infinite values"):
                 sqnr_db(*pair)
     with pytest.raises(
