@@ -359,6 +359,11 @@ def test_sqnr_sees_an_error_far_below_the_largest_value():
     assert sqnr_db(least, 2 * least) == 0
 
 
+def test_sqnr_of_errors_of_which_one_overflows():
+    x, x_hat = (torch.tensor(v, dtype=torch.float64) for v in ([1.7e308, 1.0], [-1.7e308, 0.0]))
+    assert sqnr_db(x, x_hat) == pytest.approx(20 * math.log10(0.5))
+
+
 def test_sqnr_without_noise_or_signal_is_infinite():
     x = torch.tensor([1.0, -2.0])
     assert sqnr_db(x, x) == math.inf
@@ -371,7 +376,8 @@ def test_sqnr_refuses_what_it_cannot_compare():
     with pytest.raises(ValueError, match=r"x_hat: expected x's shape \(3,\), found \(4,\)"):
         sqnr_db(one, torch.ones(4))
     for bad in (torch.nan, torch.inf, -torch.inf):
-        for pair in ((one * bad, one), (one, one * bad)):
+        one_bad = torch.tensor([1.0, bad, 1.0])
+        for pair in ((one * bad, one), (one, one * bad), (one_bad, one), (one, one_bad)):
             with pytest.raises(ValueError, match="x, x_hat: found NaN or infinite values"):
                 sqnr_db(*pair)
     with pytest.raises(
@@ -431,9 +437,10 @@ def test_an_error_report_is_exact_to_a_ten_thousandth_of_a_decibel():
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_an_error_report_of_half_precision_is_computed_in_float32(dtype):
     x = samples.distribution("normal", 5000).to(dtype)
-    quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, INT8))
-    exact = (quantizer(x).double() - x.double()).square().mean().item()
-    assert error_report(x, quantizer).mse == pytest.approx(exact, rel=1e-5)
+    for reach in (1, 0.1):  # the error of a clipped value has digits that x has not
+        quantizer = UniformQuantizer(QuantizationParams.from_tensor(x * reach, INT8))
+        exact = (quantizer(x).double() - x.double()).square().mean().item()
+        assert error_report(x, quantizer).mse == pytest.approx(exact, rel=1e-5)
 
 
 @pytest.mark.parametrize("size", [1e-40, 1e-20, 1.0, 1e20, 3e37])
@@ -453,6 +460,15 @@ def test_an_error_report_has_a_ratio_where_no_square_fits_float64(size):
     report = error_report(x, quantizer)
     assert report.sqnr_db == pytest.approx(sqnr_db(x, quantizer(x)))
     assert 30 < report.sqnr_db < 50 and report.clipped == 0
+
+
+def test_an_error_report_has_a_ratio_where_only_the_signals_square_is_too_large():
+    scale = torch.tensor(1e150, dtype=torch.float64)
+    x = torch.tensor([32_766.75e150], dtype=torch.float64)
+    report = error_report(
+        x, UniformQuantizer(QuantizationParams(scale, torch.tensor(0), -9, 32767))
+    )
+    assert report.sqnr_db == pytest.approx(20 * math.log10(32_766.75 / 0.25))
 
 
 def test_an_error_report_without_noise_or_signal():
@@ -511,6 +527,7 @@ def test_gaussian_distortion_halves_the_amplitude_with_each_bit():
     gain = 10 * math.log10(gaussian_distortion(1.0) / gaussian_distortion(2.0))
     assert gain == pytest.approx(20 * math.log10(2))
     assert torch.equal(gaussian_distortion(torch.tensor([0.0, 1.0])), torch.tensor([1.0, 0.25]))
+    assert gaussian_distortion(1.0, 0.0) == 0 and gaussian_distortion(1.0, 0.5) == 0.125
     with pytest.raises(ValueError, match="rate: expected at least 0 bits, found -1.0"):
         gaussian_distortion(-1.0)
     with pytest.raises(ValueError, match="rate: expected at least 0 bits"):
@@ -524,6 +541,11 @@ def test_a_full_scale_sine_has_a_line_of_0_db():
     frequencies, level = spectrum(torch.sin(2 * torch.pi * 64 / 4096 * n), 1000)
     assert level.max() == pytest.approx(0, abs=1e-6)
     assert frequencies[level.argmax()] == pytest.approx(64 / 4096 * 1000)
+
+
+def test_one_sample_a_second_has_a_spectrum():
+    frequencies, level = spectrum(torch.ones(4), 1)
+    assert frequencies.tolist() == [0, 0.25, 0.5] and len(level) == 3
 
 
 def test_a_spectrum_needs_samples_in_a_row():
