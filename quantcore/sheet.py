@@ -82,7 +82,7 @@ class Sheet:
             ax.set_frame_on(axes)
         self.artists: list[dict[str, Any]] = [{} for _ in self.axes]
         self.room = (LEFT, RIGHT, BOTTOM, GAP) if axes else (EDGE, EDGE, EDGE, EDGE)
-        self._margins(strip=0)
+        self._margins(strip=0.0)
         self.figure.sharpness = sharpness
         self._look: list[tuple] | None = None  # what the background shows
         self._background: Any = None
@@ -163,19 +163,22 @@ class Sheet:
     def legend(self, i: int, **style) -> None:
         """Name the panel's lines, points and bars, above the panel, or inside it at a `loc`.
 
-        Made once, from what was drawn before.
+        Made once, from what was drawn before. Above the panel they stand in one row, unless
+        `ncols` says otherwise.
         """
 
         def make(ax):
             look = {"fontsize": TEXT, "framealpha": 0.85, "edgecolor": "none"}
             if "loc" not in style:
-                self._make_strip()
+                count = len(ax.get_legend_handles_labels()[1])
+                columns = style.get("ncols", count)
+                self._make_strip(math.ceil(count / columns))
                 look |= {
                     "loc": "lower left",
                     "bbox_to_anchor": (0, 1),
                     "borderaxespad": 0.1,
                     "borderpad": 0.1,
-                    "ncols": len(ax.get_legend_handles_labels()[1]),
+                    "ncols": columns,
                     "handlelength": 1.2,
                     "handletextpad": 0.4,
                     "columnspacing": 0.9,
@@ -234,10 +237,10 @@ class Sheet:
                 ax.relim()
                 ax.autoscale_view()
 
-    def _make_strip(self) -> None:
-        """Room for legends between the titles and the panels."""
-        if not self.strip:
-            self._margins(STRIP)
+    def _make_strip(self, rows: int = 1) -> None:
+        """Room for so many rows of words between the titles and the panels."""
+        if self.strip < rows * STRIP:
+            self._margins(rows * STRIP)
             for ax in self.axes:
                 self._title(ax, ax.get_title("left"))
 
@@ -258,7 +261,7 @@ class Sheet:
 
     def _margins(self, strip: float) -> None:
         """The same room around the panels, in inches, whatever the sheet's size."""
-        self.strip = strip
+        self.strip = strip  # inches
         left, right, bottom, gap = self.room
         top, row_gap = TOP + strip, bottom + TOP + strip
         width, height = self.figure.get_size_inches()

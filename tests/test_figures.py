@@ -188,6 +188,7 @@ def test_a_rows_sqnr_is_measured_from_zero_and_a_row_of_zeros_has_no_error():
     figure = explore.granularity(w)
     bars = figure.sheet.artists[2]["row"].get_data()
     assert bars.baseline == 0 and bars.values[3] == 60
+    assert all(t == int(t) for t in explore.granularity(W[:10]).sheet.axes[2].get_xticks())
 
 
 @pytest.mark.parametrize("granularity", ["per channel", "per group"])

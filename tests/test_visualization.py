@@ -135,14 +135,17 @@ def test_a_sheet_moves_its_artists_and_keeps_its_background(monkeypatch):
     assert len(drawn) == 2, "other axes are drawn again"
 
 
-def test_a_legend_makes_its_own_room_and_names_what_has_a_name():
+@pytest.mark.parametrize("columns", [{}, {"ncols": 1}])
+def test_a_legend_makes_its_own_room_and_names_what_has_a_name(columns):
     sheet = Sheet(2)
     sheet.frame(0, "panel")
     bottom, top = (sheet.axes[1].get_position().get_points()[:, 1]).tolist()
     sheet.line(0, "seen", [0, 1], [0, 1])
     sheet.line(0, "unseen", [0, 1], [1, 0], label="")
-    sheet.legend(0)
-    assert [t.get_text() for t in sheet.axes[0].get_legend().get_texts()] == ["seen"]
+    sheet.line(0, "seen too", [0, 1], [1, 1])
+    sheet.legend(0, **columns)
+    named = [t.get_text() for t in sheet.axes[0].get_legend().get_texts()]
+    assert named == ["seen", "seen too"]
     assert sheet.axes[1].get_position().y1 < top and sheet.axes[1].get_position().y0 == bottom
     sheet.render()
     title, legend = sheet.axes[0]._left_title, sheet.axes[0].get_legend()
