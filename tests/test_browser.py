@@ -81,11 +81,11 @@ def test_live_keys_bring_the_picture_of_their_value(lab):
     for bits in (7, 6, 5):
         lab.keyboard.press("ArrowLeft")
         wait_for_line(lab, 1, twin.frame(bits, True).line)
-        shown = pixels(lab, cell(lab, 1).locator("img"))
+        shown = pixels(lab, cell(lab, 1).locator(".qc-live img"))
         assert is_the_picture_of(shown, twin, bits, True)
     cell(lab, 1).locator("input[type=checkbox]").uncheck()
     wait_for_line(lab, 1, twin.frame(5, False).line)
-    assert is_the_picture_of(pixels(lab, cell(lab, 1).locator("img")), twin, 5, False)
+    assert is_the_picture_of(pixels(lab, cell(lab, 1).locator(".qc-live img")), twin, 5, False)
 
 
 def ink_while(page, image, action):
@@ -109,7 +109,7 @@ def ink_while(page, image, action):
 
 def test_live_drag_ends_at_the_last_position_without_flicker(lab):
     twin, figure = explore.staircase(), cell(lab, 2)
-    image, handle = figure.locator("img"), figure.locator(".noUi-handle")
+    image, handle = figure.locator(".qc-live img"), figure.locator(".noUi-handle")
     figure.evaluate("cell => cell.scrollIntoView()")
     bar, grip = figure.locator(".noUi-base").bounding_box(), handle.bounding_box()
 
@@ -135,10 +135,10 @@ def test_live_error_shows_in_place_and_goes_away(lab):
     lab.keyboard.press("ArrowRight")
     wait_for_line(lab, 3, "ZeroDivisionError")
     assert cell(lab, 3).locator("[role=alert]").is_visible()
-    assert not cell(lab, 3).locator("img").is_visible()
+    assert not cell(lab, 3).locator(".qc-live img").is_visible()
     lab.keyboard.press("ArrowRight")
     wait_for_line(lab, 3, "1.0")
-    assert cell(lab, 3).locator("img").is_visible()
+    assert cell(lab, 3).locator(".qc-live img").is_visible()
 
 
 def test_live_page_reports_no_problem(lab):
@@ -204,11 +204,11 @@ def test_static_drop_down_and_slider_by_mouse(reloaded):
 
 def test_static_figures_do_not_disturb_each_other(reloaded):
     before = [reloaded.locator("figure").nth(i).evaluate(SHOWN) for i in range(3)]
-    sound = reloaded.locator("audio").get_attribute("src")
+    sound = reloaded.locator("audio").first.get_attribute("src")
     reloaded.locator("figure").nth(1).locator("input[type=range]").press("ArrowLeft")
     after = [reloaded.locator("figure").nth(i).evaluate(SHOWN) for i in range(3)]
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False, True]
-    assert reloaded.locator("audio").get_attribute("src") != sound
+    assert reloaded.locator("audio").first.get_attribute("src") != sound
 
 
 def test_static_next_frame_comes_within_two_animation_frames(reloaded):
