@@ -58,6 +58,21 @@ def test_a_saved_notebook_has_the_picture_and_the_words_but_no_view(manager, tmp
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("end", [".ipynb", ".py"])
+def test_a_chapter_that_is_opened_and_saved_is_the_same_pair_of_files(path, end, manager, tmp_path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    pair = [path, path.with_suffix(".ipynb")]
+    for file in pair:
+        shutil.copy(file, folder)
+    name = f"notebooks/{path.stem}{end}"
+    model = manager.get(name, type="notebook")
+    model["content"].metadata.update(KERNEL)  # as JupyterLab does when it has a kernel
+    manager.save(model, name)
+    assert [(folder / f.name).read_bytes() for f in pair] == [f.read_bytes() for f in pair]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("built", [True, False], ids=["built", "new"])
 def test_a_source_that_is_saved_as_a_notebook_stays_as_it_was(path, built, manager, tmp_path):
     shutil.copy(path, tmp_path)
