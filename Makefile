@@ -12,16 +12,22 @@ LAB := .venv/ready-lab
 ALL := .venv/ready-all
 MUTANTS := .venv/ready-mutants
 
-.PHONY: help lab test test-oldest mutants bench notebooks book book-serve format
+# The language of the chapters that `make lab` opens.
+EDITION ?= zh
+
+.PHONY: help lab reset test test-oldest mutants bench notebooks book book-serve format
 .NOTPARALLEL:  # one installation at a time
 
 help:                ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
 
-# JupyterLab does not start as root unless told.
-lab: $(LAB)          ## open the course in JupyterLab; ARGS="--no-browser --port 8899" adds options
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
-		--LabApp.default_url=/lab/tree/notebooks/zh/00_start.ipynb $(ARGS)
+# The variable leads to notebooks/jupyter_server_config.py.
+lab: $(LAB)          ## open your copy of the course in JupyterLab; ARGS="--no-browser" adds options
+	$(BIN)/python notebooks/copies.py $(EDITION)
+	EDITION=$(EDITION) JUPYTER_CONFIG_PATH=notebooks $(BIN)/jupyter lab $(ARGS)
+
+reset: $(LAB)        ## make your copy of a chapter anew, and keep the old one; CHAPTER=03_params
+	$(BIN)/python notebooks/copies.py $(EDITION) --reset $(CHAPTER)
 
 test: $(ALL)         ## run every test; ARGS="-k entropy" adds options
 	$(BIN)/pytest $(ARGS)

@@ -52,17 +52,19 @@ def chromium_page(**options):
 
 @contextmanager
 def jupyterlab(folder: Path):
-    """A JupyterLab that serves `folder` with this Python's kernel; yields its address."""
+    """A JupyterLab set up as `make lab` sets it up, that serves `folder`; yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     root = Path(__file__).resolve().parents[1]
-    env = os.environ | {"PYTHONPATH": str(root), "JUPYTER_CONFIG_DIR": str(folder / ".config")}
+    env = os.environ | {
+        "PYTHONPATH": str(root),
+        "JUPYTER_CONFIG_PATH": str(root / "notebooks"),
+        "JUPYTER_CONFIG_DIR": str(folder / ".config"),
+    }
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-        *(f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"),
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}"),
+        *("--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"),
     ]
     log = (folder / "jupyter.log").open("w")
     server = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
@@ -94,15 +96,22 @@ def write_notebook(path: Path, *cells: str) -> None:
 
 
 def wait_until_idle(page) -> None:
-    """Wait until the notebook's kernel is there and does nothing."""
-    idle = ".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]"
-    page.wait_for_selector(idle, timeout=120_000, state="attached")
+    """Wait until the notebook's cells and its kernel are there, and the kernel does nothing."""
+    # The status bar says it; the sign beside the kernel's name says idle before there is one.
+    idle = page.locator("#jp-main-statusbar").get_by_text("| Idle")
+    idle.wait_for(timeout=120_000, state="attached")
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for(state="attached")
 
 
 def open_notebook(page, address: str, name: str) -> None:
     """Show the notebook alone, run all of its cells, and wait until the last one is done."""
     page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
     wait_until_idle(page)
+    run_all(page)
+
+
+def run_all(page) -> None:
+    """Run all cells of the notebook that is shown, and wait until the last one is done."""
     page.click(".jp-Notebook .jp-CodeCell .jp-InputArea-editor >> nth=0")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

@@ -27,10 +27,6 @@ HEADER = """\
 #     text_representation:
 #       extension: .py
 #       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
 # ---
 
 """
@@ -308,7 +304,7 @@ def test_check_refuses(check, change, words, chapter):
 
 def test_header_without_versions(chapter):
     path, notebook = chapter
-    saved = HEADER.replace("percent\n#   k", "percent\n#       jupytext_version: 1.19.6\n#   k")
+    saved = HEADER.replace("percent\n# ---", "percent\n#       jupytext_version: 1.19.6\n# ---")
     path.with_suffix(".py").write_text(f"{saved}# %%\n", "utf-8")
     assert "the .py should begin" in next(differs_from_source(notebook, path))
 
