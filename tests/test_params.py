@@ -223,6 +223,7 @@ def test_bad_input_is_refused_with_what_was_found_and_what_to_do(error, message,
 ONE, ZERO = torch.tensor(1.0), torch.tensor(0)
 GOOD = {"scale": ONE, "zero_point": ZERO, "qmin": 0, "qmax": 9}
 IN_A_ROW = {"scale": ONE.view(1), "zero_point": ZERO.view(1)}
+TWO = {"scale": torch.ones(2), "zero_point": torch.zeros(2).int(), "axis": 0}
 INTEGERS = "zero_point: expected an integer tensor, found "
 MADE_WRONG = [
     (TypeError, "scale: expected a torch.Tensor, found float; use torch.as_tensor", {"scale": 0.1}),
@@ -241,6 +242,21 @@ MADE_WRONG = [
     (ValueError, "scale: expected finite values above 0", {"scale": -ONE}),
     (ValueError, "scale: expected finite", {"scale": torch.tensor(torch.nan)}),
     (ValueError, "scale: expected finite", {"scale": torch.tensor(torch.inf)}),
+    (
+        ValueError,
+        "scale: expected finite values above 0, found tensor",
+        TWO | {"scale": torch.tensor([1.0, -1.0])},
+    ),
+    (
+        ValueError,
+        r"zero_point: expected codes in \[0, 9\]",
+        TWO | {"zero_point": torch.tensor([0, 10])},
+    ),
+    (
+        ValueError,
+        r"zero_point: expected codes in \[0, 9\]",
+        TWO | {"zero_point": torch.tensor([-1, 0])},
+    ),
     (ValueError, "qmin, qmax: expected qmin < qmax, found 9, 9", {"qmin": 9}),
     (ValueError, r"zero_point: expected codes in \[1, 9\]", {"qmin": 1}),
     (ValueError, r"zero_point: expected codes in \[0, 9\]", {"zero_point": ZERO + 10}),
