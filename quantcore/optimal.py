@@ -53,7 +53,7 @@ def _lloyd(y: Tensor, density: _Density) -> Tensor:
     previous = math.inf
     for _ in range(20_000):
         p, m1, _ = density.cells(midpoints(y))
-        y = torch.where(p > 0, m1 / p.clamp_min(1e-300), y)
+        y = torch.where(p > 0, m1 / p, y)
         y = y.sort().values  # rounding may swap levels that are equal
         mse = density.mse(y)
         if previous - mse <= 1e-13 * abs(mse):  # rounding may make it negative

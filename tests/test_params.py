@@ -258,6 +258,7 @@ MADE_WRONG = [
         TWO | {"zero_point": torch.tensor([-1, 0])},
     ),
     (ValueError, "qmin, qmax: expected qmin < qmax, found 9, 9", {"qmin": 9}),
+    (ValueError, "qmin, qmax: expected qmin < qmax, found 12, 9", {"qmin": 12}),
     (ValueError, r"zero_point: expected codes in \[1, 9\]", {"qmin": 1}),
     (ValueError, r"zero_point: expected codes in \[0, 9\]", {"zero_point": ZERO + 10}),
     (ValueError, r"codes must fit in int16, found \[0, 1000000\]; use fewer", {"qmax": 10**6}),
@@ -281,6 +282,12 @@ def test_an_unsigned_zero_point_is_compared_as_a_number():
     assert QuantizationParams(ONE, z, -128, 127).zero_point == 3
     with pytest.raises(ValueError, match="zero_point: expected codes"):
         QuantizationParams(ONE, torch.tensor(200, dtype=torch.uint8), -128, 127)
+
+
+def test_parameters_are_compared_as_objects():
+    p, twin = QuantizationParams(**GOOD), QuantizationParams(**GOOD)
+    assert p == p and p != twin, "tensors have no truth value to compare by"
+    assert len({p, twin}) == 2
 
 
 def test_parameters_are_frozen():
