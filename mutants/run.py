@@ -11,7 +11,13 @@ from multiprocessing import connection, get_context
 
 from .mutate import CONFIG, ROOT, Mutant, source_of
 
-PRELOADED = ("torch", "numpy", "matplotlib", "hypothesis", "pytest")  # never quantcore itself
+PRELOADED = (
+    "torch",
+    "numpy",
+    "matplotlib.pyplot",
+    "hypothesis",
+    "pytest",
+)  # never quantcore itself
 PYTEST = (
     "-q -x --tb=no --assert=plain --no-header -p no:cacheprovider -o addopts= --doctest-modules"
 )

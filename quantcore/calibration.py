@@ -268,6 +268,7 @@ def cap_zeros(counts: Tensor, zeros: Tensor) -> Tensor:
     capped[at] -= torch.minimum(zeros[at], (counts[at] - neighbours).clamp_min(0))
     return capped
 
+
 def clipping_noise(clip: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Granular and overload noise of a unit Gaussian cut at ±clip, both in the unit of σ².
 

@@ -88,11 +88,14 @@ def _uniform_levels(levels: int, density: _Density) -> Tensor:
         return density.mse(mean + step * place)
 
     ends = density.quantile(torch.tensor([1e-9, 1 - 1e-9], dtype=torch.float64))
-    widest = 2.2 * (ends - mean).abs().max().item() / (levels - 1)
-    # A coarse look over the whole range finds the valley, golden sections its floor.
-    steps = torch.linspace(0, widest, 201, dtype=torch.float64)[1:].tolist()
-    best = min(range(200), key=lambda i: mse(steps[i]))
-    a, d = steps[max(best - 1, 0)], steps[min(best + 1, 199)]
+    reach = (ends - mean).abs().max().item()
+    # A coarse look finds the valley, golden sections its floor. With the first steps the levels
+    # just cover the source; with the wider ones, up to two levels at ±reach, some are left over.
+    covering = torch.linspace(0, 2.2 * reach / (levels - 1), 201, dtype=torch.float64)[1:]
+    wider = covering[-1] * torch.logspace(0, math.log10(levels - 1), 101, dtype=torch.float64)[1:]
+    steps = torch.cat([covering, wider]).tolist()
+    best = min(range(len(steps)), key=lambda i: mse(steps[i]))
+    a, d = steps[max(best - 1, 0)], steps[min(best + 1, len(steps) - 1)]
     ratio = (math.sqrt(5) - 1) / 2
     for _ in range(60):
         b, c = d - ratio * (d - a), a + ratio * (d - a)

@@ -93,11 +93,16 @@ def write_notebook(path: Path, *cells: str) -> None:
     nbformat.write(nb, path)
 
 
+def wait_until_idle(page) -> None:
+    """Wait until the notebook's kernel is there and does nothing."""
+    idle = ".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]"
+    page.wait_for_selector(idle, timeout=120_000, state="attached")
+
+
 def open_notebook(page, address: str, name: str) -> None:
     """Show the notebook alone, run all of its cells, and wait until the last one is done."""
     page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
-    idle = ".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]"
-    page.wait_for_selector(idle, timeout=120_000, state="attached")
+    wait_until_idle(page)
     page.click(".jp-Notebook .jp-CodeCell .jp-InputArea-editor >> nth=0")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

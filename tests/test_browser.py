@@ -5,7 +5,7 @@ from base64 import b64decode
 
 import numpy as np
 import pytest
-from browser import chromium, find_chromium, jupyterlab, new_page, open_notebook, write_notebook
+from browser import find_chromium, jupyterlab, new_page, open_notebook, write_notebook
 from PIL import Image
 
 from quantcore import explore, samples
@@ -27,12 +27,6 @@ CELLS = (
     "    return f'{1 / (bits - 3)}'\n"
     "Explorer('fails at 3', Sheet(1), draw, Control('bits', (2, 3, 4), 2))",
 )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ KINDS = Explorer, Sheet, Widget
 x = torch.randn(1000)
 def alive():
     gc.collect()
-    return tuple(sum(isinstance(o, kind) for o in gc.get_objects()) for kind in KINDS)
+    return tuple(sum(issubclass(type(o), kind) for o in gc.get_objects()) for kind in KINDS)
 """
 
 

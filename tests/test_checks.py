@@ -184,6 +184,7 @@ def test_arguments_of_the_wrong_kind_are_named(error, message, call):
         (TypeError, "shape: expected a tuple of ints, found None", None),
         (TypeError, "shape: expected an int, found 3.0", (3.0,)),
         (ValueError, r"shape: expected lengths of at least 0, found \(-2, -2\)", (-2, -2)),
+        (ValueError, r"shape: expected lengths of at least 0, found \(-1, -1\)", (-1, -1)),
         (ValueError, "shape: .* needs 5.* bytes, found 2", (10**30,)),
     ],
 )
@@ -207,6 +208,10 @@ def test_the_shape_of_the_scales_follows_from_the_layout():
     assert scale_shape((3, 4, 5), -2, None) == (4,)
     assert scale_shape((3, 4, 5), None, 2) == (3, 4, 3)
     assert scale_shape((), None, None) == ()
+    assert scale_shape((3, 4, 5), -3, None) == (3,) and scale_shape((3, 4, 5), 2, None) == (5,)
+    for axis in (-4, 3):
+        with pytest.raises(ValueError, match=rf"^axis: {axis} is out of range .*\[-3, .*, 2\]"):
+            scale_shape((3, 4, 5), axis, None)
 
 
 def test_a_matrix_has_rows_and_columns():
@@ -220,7 +225,7 @@ def test_a_matrix_has_rows_and_columns():
 
 BUFFER = torch.zeros(6, 8)
 SHARED = "out: it shares memory with x without being x; use x itself, or a copy"
-SELF_SHARED = "out: some of its values share one place in memory"
+SELF_SHARED = r"out: some of its values share one place in memory \(strides \({}, 1\)\)"
 
 
 @pytest.mark.parametrize(
@@ -229,8 +234,8 @@ SELF_SHARED = "out: some of its values share one place in memory"
         (SHARED, BUFFER[:4], BUFFER[1:5]),
         (SHARED, BUFFER[:, :6], BUFFER[:, :6].T),
         (SHARED, BUFFER[:, ::2], BUFFER[:, 2:6]),
-        (SELF_SHARED, BUFFER[:4], torch.zeros(1, 8).expand(4, -1)),
-        (SELF_SHARED, torch.ones(5, 4), torch.zeros(8).unfold(0, 4, 1)),
+        (SELF_SHARED.format(0), BUFFER[:4], torch.zeros(1, 8).expand(4, -1)),
+        (SELF_SHARED.format(1), torch.ones(5, 4), torch.zeros(8).unfold(0, 4, 1)),
     ],
 )
 def test_an_out_that_shares_memory_is_refused(message, x, out):
@@ -253,6 +258,18 @@ def test_numpy_may_share_memory_between_two_tensors():
     x, out = torch.from_numpy(array[:6]), torch.from_numpy(array[2:])
     with pytest.raises(ValueError, match=SHARED):
         QUANTIZER.forward(x, out=out)
+
+
+def test_tensors_may_begin_between_the_values_of_others():
+    memory = bytearray(48)
+
+    def floats(count, first_byte):
+        return torch.from_numpy(np.frombuffer(memory, np.float32, count, first_byte))
+
+    assert overlap(floats(4, 0), floats(4, 2))
+    for apart in ((floats(2, 0), floats(2, 9)), (floats(2, 9), floats(2, 0)),
+                  (floats(8, 1)[::2], floats(8, 1)[1::2])):  # fmt: skip
+        assert not overlap(*apart)
 
 
 @given(st.data())

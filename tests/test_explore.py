@@ -13,7 +13,7 @@ import torch
 
 from quantcore import explore, samples
 from quantcore.explore.explorer import WIDGET, Control, Explorer
-from quantcore.explore.labels import label
+from quantcore.explore.labels import label, option
 from quantcore.explore.static import BUDGET, static_html
 from quantcore.information import error_report
 from quantcore.sheet import Sheet
@@ -50,18 +50,16 @@ def explorer(request):
     return EXPLORERS[request.param]()
 
 
-def small(draw=None, **more):
+def small(draw=None):
     """An explorer that draws a line whose slope is its slider's value."""
 
-    def line(sheet, slope, dashed):
+    def line(sheet, bits, symmetric):
         sheet.frame(0, "a line", "x", "y", (0, 1), (0, 9))
-        sheet.line(0, "y", [0, 1], [0, slope])
-        return f"slope = {slope}"
+        sheet.line(0, "y", [0, 1], [0, bits])
+        return f"slope = {bits}"
 
     controls = Control("bits", (1, 2, 3, 4), 2), Control("symmetric", (False, True), False)
-    names = {"bits": "slope", "symmetric": "dashed"}
-    draw = draw or (lambda sheet, **state: line(sheet, **{names[k]: v for k, v in state.items()}))
-    return Explorer("line", Sheet(1, width=3, height=2), draw, *controls)
+    return Explorer("line", Sheet(1, width=3, height=2), draw or line, *controls)
 
 
 def inputs_of(view):
@@ -114,7 +112,8 @@ def test_the_static_page_holds_every_state_within_its_budget(explorer):
     for frame, state in zip(frames, states, strict=True):
         assert frame["src"].startswith("data:image/webp;base64,")
         assert frame["line"] == explorer.frame(*state).line
-        assert all(str(value) in frame["alt"] for value in state)
+        words = explorer.named(state).items()
+        assert all(option(v) in frame["alt"] for _, v in words if not isinstance(v, bool))
     assert len({frame["alt"] for frame in frames}) == len(frames)
     assert not re.search(r"https?:|//[a-z]", re.sub(r"base64,[A-Za-z0-9+/=]*", "", page))
     assert "\n\n" not in page, "a blank line would end the HTML block in Markdown"

@@ -160,9 +160,8 @@ def no_slider(notebook, path):
     if not "01" <= path.stem[:2] <= "05":
         return
     for i, output in outputs(notebook):
-        text = output.get("data", {}).get("text/plain", "")
-        drawn = EXPLORERS.search(notebook.cells[i].source)
-        if drawn and "bits=" in text and "symmetric=" in text:
+        controls = output.get("metadata", {}).get("controls", [])
+        if EXPLORERS.search(notebook.cells[i].source) and {"bits", "symmetric"} <= set(controls):
             return
     yield "no live figure has sliders for bit width and symmetry"
 
@@ -203,7 +202,8 @@ def test_there_are_chapters():
 
 # ---- a check that cannot fail checks nothing ----------------------------------------------
 
-ALT = "staircase(bits=3, symmetric=False): s = 0.4"
+ALT = "a staircase of 3 bits, s = 0.4"
+ABOUT = {"image/png": {"alt": ALT}, "controls": ["bits", "symmetric"]}
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def chapter(tmp_path):
         cell.execution_count = count
     data = {"image/png": "", "text/plain": ALT}
     cells[-1].outputs = [
-        new_output("display_data", data=data, metadata={"image/png": {"alt": ALT}}),
+        new_output("display_data", data=data, metadata=ABOUT),
         new_output("stream", text="1 2"),
     ]
     return path, notebook
@@ -276,7 +276,7 @@ WRONG = [
     (no_language, put("cells 1 source", "explore.formats()"), "before its first live figure"),
     (no_language, put("cells 1 source", 'explore.set_language("zh")'), "one cell"),
     (no_slider, put("cells 3 source", "figure"), "no live figure"),
-    (no_slider, put(f"{PICTURE} data text/plain", "formats(format=INT4): s"), "no live figure"),
+    (no_slider, put(f"{PICTURE} metadata controls", ["format"]), "no live figure"),
     (broken_links, put("cells 0 source", "见 [下一章](04_quantiser.ipynb#x)"), "04_quantiser"),
 ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from quantcore import (
     visualize_quantization,
 )
 from quantcore.sheet import Sheet
-from quantcore.visualization import SAMPLE, density, few, numbers, sample, spikes
+from quantcore.visualization import SAMPLE, density, few, numbers, sample, smeared, spikes
 
 
 def test_visualize_quantization_draws_the_three_panels():
@@ -34,7 +34,7 @@ def test_visualize_quantization_draws_the_three_panels():
 def test_a_figure_shows_itself_as_a_sharp_picture_with_alt_text():
     data, metadata = visualize_quantization(torch.linspace(-1, 1, 50))._repr_mimebundle_()
     assert data["image/png"].startswith(b"\x89PNG")
-    assert metadata["image/png"] == {"width": 960, "height": 300, "alt": data["text/plain"]}
+    assert metadata["image/png"] == {"width": 960, "height": 340, "alt": data["text/plain"]}
 
 
 @pytest.mark.parametrize("x", [torch.zeros(5), torch.full((5,), 3.0), torch.tensor([-1.0])])
@@ -101,6 +101,17 @@ def test_spikes_are_lines_from_zero_with_gaps():
 def test_numbers_make_one_line():
     line = numbers(MSE=0.000123456, SQNR=40.1234, clipped=0.015)
     assert line == "MSE = 0.0001235   SQNR = 40.12 dB   clipped = 1.50%"
+    line = numbers(PSNR=27.7, **{"highest line": -35.4}, SQNR=math.inf)
+    assert line == "PSNR = 27.70 dB   highest line = -35.40 dB   SQNR = inf dB (no error)"
+
+
+def test_a_smeared_density_has_area_one_and_spreads_each_value_over_its_step():
+    x_hat, scale = torch.tensor([0.0, 0.0, 1.0, 3.0]), torch.tensor([1.0, 0.5, 0.5, 2.0])
+    at = torch.linspace(-2, 6, 8001) + 0.0003
+    heights = smeared(x_hat, scale, at)
+    assert heights.sum() * 0.001 == pytest.approx(1, abs=1e-3)
+    expected = sum(((at - v).abs() < s / 2) / s / 4 for v, s in zip(x_hat, scale, strict=True))
+    assert torch.allclose(heights, expected, atol=1e-6)
 
 
 def test_a_sheet_moves_its_artists_and_keeps_its_background(monkeypatch):
@@ -122,3 +133,31 @@ def test_a_sheet_moves_its_artists_and_keeps_its_background(monkeypatch):
     assert np.array_equal(np.asarray(draw(1)), np.asarray(first)), "nothing is left behind"
     draw(1, right=5)
     assert len(drawn) == 2, "other axes are drawn again"
+
+
+@pytest.mark.parametrize("columns", [{}, {"ncols": 1}])
+def test_a_legend_makes_its_own_room_and_names_what_has_a_name(columns):
+    sheet = Sheet(2)
+    sheet.frame(0, "panel")
+    bottom, top = (sheet.axes[1].get_position().get_points()[:, 1]).tolist()
+    sheet.line(0, "seen", [0, 1], [0, 1])
+    sheet.line(0, "unseen", [0, 1], [1, 0], label="")
+    sheet.line(0, "seen too", [0, 1], [1, 1])
+    sheet.legend(0, **columns)
+    named = [t.get_text() for t in sheet.axes[0].get_legend().get_texts()]
+    assert named == ["seen", "seen too"]
+    assert sheet.axes[1].get_position().y1 < top and sheet.axes[1].get_position().y0 == bottom
+    sheet.render()
+    title, legend = sheet.axes[0]._left_title, sheet.axes[0].get_legend()
+    assert title.get_window_extent().y0 >= legend.get_window_extent().y1
+
+
+def test_a_matrix_has_a_scale_and_ticks_and_a_photograph_has_neither():
+    matrix, photograph = Sheet(1), Sheet(1, axes=False)
+    for sheet in (matrix, photograph):
+        sheet.image(0, "w", torch.rand(4, 6), vmin=-2, vmax=2, cmap="gray")
+        sheet.render()
+    assert [matrix.artists[0][end].get_text() for end in ("vmin", "vmax")] == [" -2 ", " 2 "]
+    ticks = matrix.axes[0].get_xticks()
+    assert len(ticks) > 2 and all(t == int(t) for t in ticks)
+    assert len(photograph.axes[0].get_xticks()) == 0 and set(photograph.artists[0]) == {"w"}

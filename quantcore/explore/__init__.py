@@ -61,9 +61,9 @@ def fit(x: Tensor, bits: int, symmetric: bool, **options) -> UniformQuantizer:
     return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
 
 
-def own(x: Tensor) -> Tensor:
+def own(x: Tensor, name: str = "x") -> Tensor:
     """A copy of a float tensor: what happens to x later does not reach a figure."""
-    require_float_tensor(x)
+    require_float_tensor(x, name)
     return x.detach().clone()
 
 
@@ -89,7 +89,7 @@ def staircase(bits: int = 3, symmetric: bool = False, lo: float = -1, hi: float 
         return visualization.draw_staircase(sheet, fit(ends, bits, symmetric), lo, hi)
 
     controls = bits_control(bits), check("symmetric", symmetric)
-    return Explorer("staircase", Sheet(2, height=3.6), draw, *controls)
+    return Explorer("staircase", Sheet(2, height=3.8), draw, *controls)
 
 
 def shapes(bits: int = 4, symmetric: bool = True, shape: str = "normal") -> Explorer:
@@ -121,14 +121,14 @@ def workbench(x: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
 def granularity(w: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
     """Heat maps of a weight matrix (one row per channel) and of its error."""
     require_matrix(w, "w")
-    w = own(w)
+    w = own(w, "w")
 
     def draw(sheet, granularity, bits, symmetric):
         quantizer = fit(w, bits, symmetric, **LAYOUTS[granularity])
         return visualization.draw_matrix(sheet, w, quantizer, bits)
 
     controls = bits_control(bits), check("symmetric", symmetric)
-    return Explorer("granularity", Sheet(3, height=3.4), draw, granularities(), *controls)
+    return Explorer("granularity", Sheet(3, height=3.8), draw, granularities(), *controls)
 
 
 def outlier(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
@@ -140,7 +140,8 @@ def outlier(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
         with_outlier = x.clone().flatten()
         with_outlier[0] = size * sigma
         quantizer = fit(with_outlier, bits, symmetric)
-        return visualization.draw_range(sheet, with_outlier, quantizer, 77 * sigma)
+        span = with_outlier.abs().max().item() or 1.0
+        return visualization.draw_range(sheet, with_outlier, quantizer, span, 64 * sigma)
 
     controls = bits_control(bits, (2, 3, 4, 6, 8)), check("symmetric", symmetric)
     return Explorer("outlier", Sheet(2), draw, Control("size", (1, 4, 8, 16, 32, 64), 1), *controls)
@@ -149,10 +150,11 @@ def outlier(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
 def calibration(x: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
     """The ways to choose a range, on the same data."""
     x = own(x)
-    span = 1.2 * x.abs().max().item() or 1.0  # the code -2^(b-1) may lie beyond the data
+    largest = x.abs().max().item() or 1.0
 
     def draw(sheet, method, bits, symmetric):
-        return visualization.draw_range(sheet, x, fit(x, bits, symmetric, method=method), span)
+        quantizer = fit(x, bits, symmetric, method=method)
+        return visualization.draw_range(sheet, x, quantizer, largest, largest)
 
     method = Control("method", tuple(METHODS), "minmax")
     controls = bits_control(bits, (2, 3, 4, 6, 8)), check("symmetric", symmetric)
@@ -175,18 +177,18 @@ def grid(bits: int = 4, signed: bool = True, symmetric: bool = True) -> Explorer
         return figures.draw_grid(sheet, UniformQuantizer(params), lo, 2.0)
 
     controls = bits_control(bits), check("signed", signed), check("symmetric", symmetric)
-    return Explorer("grid", Sheet(2, height=3.8, rows=2), draw, *controls)
+    return Explorer("grid", Sheet(2, height=4.4, rows=2), draw, *controls)
 
 
 def formats(format: str = "INT4") -> Explorer:
     """Where number formats put their levels, and for which source that pays."""
-    names = ("INT4", "FP4 E2M1", "NF4", "INT8", "FP8 E4M3", "FP8 E5M2")
+    four, eight = ("INT4", "FP4 E2M1", "NF4"), ("INT8", "FP8 E4M3", "FP8 E5M2")
     sources = {s: samples.distribution(s) for s in ("uniform", "normal", "laplace", "outliers")}
 
     def draw(sheet, format):
-        return figures.draw_formats(sheet, format, sources)
+        return figures.draw_formats(sheet, format, four if format in four else eight, sources)
 
-    return Explorer("formats", Sheet(2), draw, Control("format", names, format))
+    return Explorer("formats", Sheet(2), draw, Control("format", four + eight, format))
 
 
 def fewer_levels(x: Tensor, bits: int, lo: float, hi: float, dither: bool) -> Tensor:
@@ -204,7 +206,9 @@ def fewer_levels(x: Tensor, bits: int, lo: float, hi: float, dither: bool) -> Te
 
 def photo(image: Tensor, bits: int = 8, dither: bool = False) -> Explorer:
     """A photograph, (H, W) or (H, W, 3) in [0, 1], on 2^b levels for each colour."""
-    image = own(image)
+    image = own(image, "image")
+    if image.dim() not in (2, 3) or image.shape[2:] not in ((), (3,)):
+        raise ValueError(f"image: expected (H, W) or (H, W, 3), found {tuple(image.shape)}")
 
     def draw(sheet, bits, dither):
         return figures.draw_photo(sheet, image, fewer_levels(image, bits, 0, 1, dither), 2**bits)

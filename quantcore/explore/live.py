@@ -33,9 +33,9 @@ STYLE = Template("""<style>
 .qc-live.jupyter-widgets-disconnected .widget-hbox { opacity: .5; pointer-events: none; }
 </style>""")
 
-# A widget's title becomes its picture's alt text; a slider's handle gets the name and the text
-# that stand beside it, and is the slider's only tab stop; a new sound goes on where the old one
-# was. In a notebook that was saved and opened again, what says that a model is missing says
+# The picture's alt text comes hidden in the line of numbers; a slider's handle gets the name and
+# the text that stand beside it, and is the slider's only tab stop; a new sound goes on where the
+# old one was. In a notebook that was saved and opened again, what says that a model is missing says
 # what to do instead.
 SCRIPT = Template("""<script>(function () {
   if (window.quantcoreLive) return;
@@ -45,10 +45,8 @@ SCRIPT = Template("""<script>(function () {
     if (node.getAttribute(name) !== value) node.setAttribute(name, value);
   }
   function mend(live) {
-    for (const image of live.querySelectorAll('img[title]')) {
-      set(image, 'alt', image.title);
-      image.removeAttribute('title');
-    }
+    const image = live.querySelector('img'), alt = live.querySelector('.qc-alt');
+    if (image && alt) set(image, 'alt', alt.textContent);
     for (const row of live.querySelectorAll('.widget-slider')) {
       const handle = row.querySelector('.noUi-handle');
       const name = row.querySelector('.widget-label'), value = row.querySelector('.widget-readout');
@@ -59,8 +57,7 @@ SCRIPT = Template("""<script>(function () {
     }
     for (const line of live.querySelectorAll('.qc-line')) set(line, 'aria-live', 'polite');
     for (const audio of live.querySelectorAll('audio')) {
-      const box = audio.closest('[title]');
-      if (box) { set(audio, 'aria-label', box.title); box.removeAttribute('title'); }
+      set(audio, 'aria-label', audio.closest('.qc-sound').textContent.trim());
       if (audio.qcWatched) continue;
       audio.qcWatched = true;
       audio.addEventListener('timeupdate', function () {
@@ -76,7 +73,7 @@ SCRIPT = Template("""<script>(function () {
     }
   }
   const options = {subtree: true, childList: true, characterData: true, attributes: true,
-    attributeFilter: ['title', 'aria-valuetext', 'src']};
+    attributeFilter: ['aria-valuetext']};
   const watched = new WeakSet();
   function look() {
     for (const live of document.querySelectorAll('.qc-live')) {
@@ -113,15 +110,14 @@ def install() -> None:
 
 def view(explorer: Explorer) -> widgets.VBox:
     """The controls, the picture, the line of numbers, the sounds; freed with its cell."""
-    width = widgets.Layout(width="100%", max_width=f"{explorer.size[0]}px", height="auto")
+    # Wider than it is drawn, where there is room: the last row of a class reads the text then.
+    widest = round(1.25 * explorer.size[0])
+    width = widgets.Layout(width="100%", max_width=f"{widest}px", height="auto")
     image, line = widgets.Image(format="jpeg", layout=width), widgets.HTML()
     line.add_class("qc-line")
     inputs = [_input(c) for c in explorer.controls]
-    sounds = []
-    if explorer.original is not None:
-        original = widgets.Audio(value=explorer.original, autoplay=False, loop=False)
-        original.tooltip = label("original")
-        sounds = [widgets.Audio(autoplay=False, loop=False, tooltip=label("quantized")), original]
+    sounds = [("quantized", b""), ("original", explorer.original)] if explorer.original else []
+    players = [widgets.Audio(value=wav, autoplay=False, loop=False) for _, wav in sounds]
     ahead = explorer.ahead = Ahead(explorer)
 
     def show(change=None) -> None:
@@ -134,11 +130,14 @@ def view(explorer: Explorer) -> widgets.VBox:
     def show_state(state: tuple) -> None:
         try:
             frame = explorer.live_frame(*state)
-            image.value, image.tooltip = frame.jpeg, explorer.alt(state, frame.line)
-            text = html.escape(frame.line)
-            line.value = f'<code style="white-space:pre-wrap">{text}</code>'
-            for audio in sounds[:1]:
-                audio.value = frame.sound
+            image.value = frame.jpeg
+            text, alt = (html.escape(t) for t in (frame.line, explorer.alt(state, frame.line)))
+            line.value = (
+                f'<code style="white-space:pre-wrap">{text}</code>'
+                f'<span class="qc-alt" hidden>{alt}</span>'
+            )
+            for player in players[:1]:
+                player.value = frame.sound
             image.layout.visibility = "visible"
         except Exception as error:  # shown in place, in the figure's own box
             explorer.errors.append(error)
@@ -151,10 +150,17 @@ def view(explorer: Explorer) -> widgets.VBox:
     show()
     box = widgets.HBox(inputs, layout=widgets.Layout(flex_flow="row wrap"))
     style = widgets.HTML(STYLE.substitute(gone=json.dumps(label("gone"), ensure_ascii=False)))
-    figure = widgets.VBox([box, image, line, *sounds, style])
+    heard = [_named(name, player) for (name, _), player in zip(sounds, players, strict=True)]
+    figure = widgets.VBox([box, image, line, *heard, style])
     figure.add_class("qc-live")
     cells.shown(explorer, figure)
     return figure
+
+
+def _named(name: str, player: widgets.Audio) -> widgets.HBox:
+    row = widgets.HBox([widgets.Label(label(name)), player])
+    row.add_class("qc-sound")
+    return row
 
 
 def _input(c: Control) -> widgets.Widget:
