@@ -1,1 +1,1 @@
-"""Speed, measured side by side in one run and printed as ratios. Run with `make bench`."""
+"""Speed as ratios, measured side by side in one run, and memory: `make bench`."""

@@ -2,9 +2,9 @@
 
 import sys
 
-from . import core, latency
+from . import core, latency, memory
 
-BENCHMARKS = {"core": core.main, "latency": latency.main}
+BENCHMARKS = {"core": core.main, "latency": latency.main, "memory": memory.main}
 
 for name in sys.argv[1:] or BENCHMARKS:
     BENCHMARKS[name]()

@@ -78,7 +78,7 @@ def digits_network() -> nn.Sequential:
 
     Trained in float64 on all images and then rounded to float32: the order in which a
     machine adds does not reach the weights' printed digits. Returned in eval mode.
-    Adam is written out, and the images come in four parts: torch.optim loads 70 MB of
+    Adam is written out, and the images come in small parts: torch.optim loads 70 MB of
     compilers when it is first used, and one part leaves 150 MB less behind than all at once.
     """
     x, y, _, _ = digits()
@@ -96,7 +96,7 @@ def digits_network() -> nn.Sequential:
     means, squares = ([torch.zeros_like(w) for w in weights] for _ in range(2))
     for step in range(1, 61):
         parts = []
-        for images, labels in zip(x.double().split(337), y.split(337), strict=True):
+        for images, labels in zip(x.double().split(128), y.split(128), strict=True):
             loss = nn.functional.cross_entropy(network(images), labels, reduction="sum")
             parts.append(torch.autograd.grad(loss / len(x), weights))
         for w, mean, square, *of_parts in zip(weights, means, squares, *parts, strict=True):

@@ -16,6 +16,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
@@ -40,13 +41,21 @@ class Picture(Figure):
     sharpness: float = SHARPNESS
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=DPI * self.sharpness)
+        buffer, canvas = io.BytesIO(), self.canvas
+        # On another canvas, which goes with its pixels; IPython keeps the figure.
+        FigureCanvasAgg(self).print_figure(buffer, format="png", dpi=DPI * self.sharpness)
+        self.set_canvas(canvas)
+        self.forget()
         width, height = (self.get_size_inches() * DPI).astype(int).tolist()
         return (
             {"image/png": buffer.getvalue(), "text/plain": self.alt},
             {"image/png": {"width": width, "height": height, "alt": self.alt}},
         )
+
+    def forget(self) -> None:
+        """Let go of the pixels that it was drawn on last: each of its texts holds them."""
+        for text in self.findobj(Text):
+            text.__dict__["_renderer"] = None
 
 
 class Sheet:
@@ -218,6 +227,7 @@ class Sheet:
     def rest(self) -> None:
         """Let go of the pixels, twice the figure's size; the next render makes them again."""
         self.canvas = FigureCanvasAgg(self.figure)
+        self.figure.forget()
         self._look, self._background = None, None
 
     def _get(self, i: int, name: str, make: Callable[[Axes], Any]) -> Any:

@@ -264,11 +264,11 @@ for name, a, m in zip(["s", "z", "q", "x̂", "e"], by_hand, measured):
 # **先猜。** 一万个标准正态的数，用 8 位对称量化，SQNR 大约是 20 dB、40 dB，还是 80 dB？
 
 # %%
-x = samples.distribution("normal")
-quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, QuantizationScheme.INT8))
-noise = (x - quantizer(x)).double().square().mean()
-by_formula = 10 * torch.log10(x.double().square().mean() / noise)
-print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(x, quantizer(x)):.2f}")
+w = samples.distribution("normal")
+quantizer = UniformQuantizer(QuantizationParams.from_tensor(w, QuantizationScheme.INT8))
+noise = (w - quantizer(w)).double().square().mean()
+by_formula = 10 * torch.log10(w.double().square().mean() / noise)
+print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, quantizer(w)):.2f}")
 
 # %% [markdown]
 # 「每位约 6 dB」这句话，8 位似乎该有 48 dB。这里不到，而且差得不少。差在哪里，下一章算清楚。

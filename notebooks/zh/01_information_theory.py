@@ -40,7 +40,7 @@ from torch.utils.benchmark import Timer
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import entropy, gaussian_distortion, lloyd_max, noise_power, optimal_uniform
-from quantcore import explore, pack_int4, samples, sqnr_db, unpack_int4
+from quantcore import explore, pack_int4, samples, sqnr_db, unpack_int4  # noqa: F401
 from quantcore.calibration import clipping_noise
 from quantcore.schemes import round_to_levels
 from quantcore.sheet import BLUE, GRAY, GREEN, INK, RED, Sheet
@@ -73,11 +73,9 @@ explore.set_language("zh")
 
 # %%
 w = torch.randn(4096, 4096, generator=torch.Generator().manual_seed(0)).to(device)
-codes = {}
-for scheme in (QuantizationScheme.INT8, QuantizationScheme.INT4):
-    codes[scheme] = UniformQuantizer(QuantizationParams.from_tensor(w, scheme)).quantize(w)
-q8, q4 = codes.values()
-stored = {"float32": w, "int8": q8, "int4": pack_int4(q4)}
+p8, p4 = (QuantizationParams.from_tensor(w, QuantizationScheme.from_bits(b)) for b in (8, 4))
+q8 = UniformQuantizer(p8).quantize(w)
+stored = {"float32": w, "int8": q8, "int4": pack_int4(UniformQuantizer(p4).quantize(w))}
 
 print("storage   bytes predicted   bytes measured   operations per byte")
 for (name, t), b in zip(stored.items(), (32, 8, 4)):
@@ -91,6 +89,7 @@ scale = w.abs().max() / 127
 document = torch.clamp(torch.round(w / scale), -128, 127)
 for name, t in (("document", document), ("quantcore", q8)):
     print(f"{name:9} {str(t.dtype):13} {t.nbytes:12,} bytes")
+del document  # 64 MiB
 
 # %% [markdown]
 # 数值都是整数，类型还是 float32，一个字节也没省。`quantcore` 的编码是真正的 `int8`。
@@ -106,7 +105,7 @@ for name, t in (("document", document), ("quantcore", q8)):
 # %% tags=["nbval-ignore-output"]
 # Times and bandwidth belong to the machine, so this output is not compared.
 def milliseconds(stmt, **names):
-    timer = Timer(stmt, globals=names, num_threads=torch.get_num_threads())
+    timer = Timer(stmt, globals=globals() | names, num_threads=torch.get_num_threads())
     return timer.blocked_autorange(min_run_time=0.2).median * 1e3
 
 
@@ -131,15 +130,13 @@ for name, t in stored.items():
 # Times belong to the machine, so this output is not compared.
 v = torch.randn(4096, 32, device=device)
 v8 = torch.ones(32, 4096, dtype=torch.int8, device=device)
-names = {"w": w, "q": q8, "p": stored["int4"], "v": v, "v8": v8, "s": 0.04, "shape": w.shape}
-names |= {"torch": torch, "unpack_int4": unpack_int4}
 for what, stmt in {
     "1 float32 weights": "w @ v",
-    "2 int8 -> float32": "(q.float() * s) @ v",
-    "3 int4 -> float32": "(unpack_int4(p, shape).float() * s) @ v",
-    "4 int8 arithmetic": "torch._int_mm(v8, q.T)",
+    "2 int8 -> float32": "q8.float().mul_(0.04) @ v",
+    "3 int4 -> float32": "unpack_int4(stored['int4'], w.shape).float().mul_(0.04) @ v",
+    "4 int8 arithmetic": "torch._int_mm(v8, q8.T)",
 }.items():
-    print(f"{what}   {milliseconds(stmt, **names):8.2f} ms")
+    print(f"{what}   {milliseconds(stmt):8.2f} ms")
 
 # %% [markdown]
 # 第 2、3 种通常比第 1 种**更慢**，第 3 种最慢。字节是少了，但先要写出一份 float32 的权重，乘法照旧是浮点乘法。研究量化时常用的**伪量化**（fake quantization）就是这样：它告诉你精度会怎样，不告诉你速度会怎样。
@@ -219,10 +216,10 @@ def power(e):
 shapes = ("uniform", "normal", "laplace")
 data = {shape: samples.distribution(shape, 10**6).to(device) for shape in shapes}
 print("source      step   predicted    measured")
-for name, x in data.items():
-    quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, QuantizationScheme.INT8))
+for name, y in data.items():
+    quantizer = UniformQuantizer(QuantizationParams.from_tensor(y, QuantizationScheme.INT8))
     step = quantizer.params.scale.item()
-    print(f"{name:7} {step:8.4f} {noise_power(step):11.3e} {power(x - quantizer(x)):11.3e}")
+    print(f"{name:7} {step:8.4f} {noise_power(step):11.3e} {power(y - quantizer(y)):11.3e}")
 
 # %% [markdown]
 # 三种分布差别很大，8 位时公式都准。现在把位宽往下拖。
@@ -302,12 +299,12 @@ for step in (0.5, 1.0, 2.0, 3.0, 4.0):
 
 # %%
 step = 1 / 8
-quantizer = grid(step)
+eighths = grid(step)
 cases = {"normal": (x, 1), "relu": (x.clamp_min(0), 1 / 2)}
-cases |= {"on the grid": (quantizer(x), 0), "between": (quantizer(x) + step / 2, 3)}
+cases |= {"on the grid": (eighths(x), 0), "between": (eighths(x) + step / 2, 3)}
 print("source        predicted   measured   (times step^2/12)")
 for name, (y, ratio) in cases.items():
-    print(f"{name:11} {ratio:11.2f} {power(y - quantizer(y)) / noise_power(step):10.2f}")
+    print(f"{name:11} {ratio:11.2f} {power(y - eighths(y)) / noise_power(step):10.2f}")
 
 # %% [markdown]
 # ### 打破它之三：误差和信号有关
@@ -346,7 +343,7 @@ for name, (y, ratio) in cases.items():
 
 # %%
 cases = {"normal, 3 sigma": (x, 3.0), "relu": (x.clamp_min(0), 1 / 8)}
-cases |= {"between": (quantizer(x) + 1 / 16, 1 / 8)}
+cases |= {"between": (eighths(x) + 1 / 16, 1 / 8)}
 cases |= {"chord, 2 bits": (samples.chord().to(device), 2 / 3)}
 cases |= {"photo, 1 bit": (samples.photograph().flatten().to(device), 1.0)}
 print("                   predicted   without dither    with dither")
@@ -471,11 +468,11 @@ sources = {"uniform": (data["uniform"], 3**0.5), "sine": (sine, 2**0.5), "normal
 sigma = {"uniform": 1.0, "sine": 0.5**0.5, "normal": 1.0}
 
 # %%
-bits, found = (1, 2, 3, 4, 6, 8, 10, 12), {}
+widths, found = (1, 2, 3, 4, 6, 8, 10, 12), {}
 print("b" + "".join(f"{name:>20}" for name in sources))
 for name, (y, load) in sources.items():
-    found[name] = [sqnr_db(y, on_levels(y, b, load * sigma[name])) for b in bits]
-for i, b in enumerate(bits):
+    found[name] = [sqnr_db(y, on_levels(y, b, load * sigma[name])) for b in widths]
+for i, b in enumerate(widths):
     pairs = [(10 * math.log10(3 * 4**b / g**2), found[s][i]) for s, (_, g) in sources.items()]
     print(f"{b:2}" + "".join(f"{p:12.2f} {m:7.2f}" for p, m in pairs))
 print("     each pair: predicted, measured, in dB")
@@ -484,9 +481,9 @@ print("     each pair: predicted, measured, in dB")
 sheet = Sheet(panels=1, height=3.6)
 sheet.frame(0, "three sources", "bit width b", "SQNR, dB", (0.5, 12.5), (-5, 78))
 for (name, (_, g)), color in zip(sources.items(), (BLUE, GREEN, RED)):
-    line = [10 * math.log10(3 * 4**b / g**2) for b in bits]
-    sheet.line(0, f"{name}, predicted", bits, line, color=color, linewidth=1)
-    sheet.points(0, f"{name}, measured", bits, found[name], color=color, markersize=9)
+    line = [10 * math.log10(3 * 4**b / g**2) for b in widths]
+    sheet.line(0, f"{name}, predicted", widths, line, color=color, linewidth=1)
+    sheet.points(0, f"{name}, measured", widths, found[name], color=color, markersize=9)
 sheet.legend(0, loc="upper left")
 last = ", ".join(f"{name} {found[name][-1]:.1f} dB" for name in sources)
 sheet.show(f"SQNR over bit width, predicted lines and measured points; at 12 bits: {last}")
@@ -552,7 +549,7 @@ explore.clipping(bits=4, clip=4.0)
 b = 4
 print("c/sigma   granular predicted, measured   overload predicted, measured")
 for c in (1.5, 2.0, 2.5, 3.0, 4.0):
-    e = (x - on_levels(x, b, c * 2**b / (2**b - 1))).double()
+    e = x - on_levels(x, b, c * 2**b / (2**b - 1))
     inside = x.abs() <= c
     granular, overload = (power(e * part) for part in (inside, ~inside))
     pg, po = (d.item() for d in clipping_noise(torch.tensor(c, dtype=torch.float64), 2**b - 1))
@@ -659,15 +656,15 @@ for n, (a, b) in published.items():
     print(f"{n:2} {a:11.4f} {free:10.4f} {b:14.4f} {even:10.4f} {between:14.2f}")
 
 # %%
-free, even = lloyd_max(8, "normal"), optimal_uniform(8, "normal")
+lloyd, even = lloyd_max(8, "normal"), optimal_uniform(8, "normal")
 t = torch.linspace(-3.5, 3.5, 281)
 sheet = Sheet(panels=1, height=3.0)
 sheet.frame(0, "8 levels for a Gaussian", "x / σ", "density", (-3.5, 3.5), (-0.16, 0.44))
 sheet.line(0, "density", t, torch.exp(-(t**2) / 2) / (2 * torch.pi) ** 0.5)
-sheet.points(0, "optimal", free.levels, [-0.05] * 8, marker="o", markersize=6, color=RED)
+sheet.points(0, "optimal", lloyd.levels, [-0.05] * 8, marker="o", markersize=6, color=RED)
 sheet.points(0, "even steps", even.levels, [-0.11] * 8, marker="s", markersize=5, color=GREEN)
 sheet.legend(0)
-ends = f"outermost: optimal {free.levels[-1]:.3f}, even {even.levels[-1]:.3f}"
+ends = f"outermost: optimal {lloyd.levels[-1]:.3f}, even {even.levels[-1]:.3f}"
 sheet.show(f"8 levels under a Gaussian density, dense in the middle where optimal; {ends}")
 
 # %% [markdown]
@@ -692,12 +689,12 @@ sheet.show(f"8 levels under a Gaussian density, dense in the middle where optima
 # 最优量化让信号的功率略微变小。
 
 # %%
-x_hat = round_to_levels(x, free.levels.to(device))
+x_hat = round_to_levels(x, lloyd.levels.to(device))
 e = x.double() - x_hat
 for name, predicted, product in (
     ("E[x_hat e]", 0, x_hat * e),
-    ("E[x e]", free.mse, x.double() * e),
-    ("E[x_hat^2]", 1 - free.mse, x_hat**2),
+    ("E[x e]", lloyd.mse, x.double() * e),
+    ("E[x_hat^2]", 1 - lloyd.mse, x_hat**2),
 ):
     print(f"{name:10}   predicted {predicted:7.4f}   measured {product.mean().item():z7.4f}")
 
@@ -717,10 +714,10 @@ for name, predicted, product in (
 def best_noise(qmin, qmax):
     steps = torch.linspace(0.4, 0.8, 81).tolist()
     trials = [QuantizationParams(torch.tensor(s), torch.tensor(0), qmin, qmax) for s in steps]
-    return min(power(values - UniformQuantizer(p)(values)) for p in trials)
+    return min(power(sample - UniformQuantizer(p)(sample)) for p in trials)
 
 
-values = x[:200_000]
+sample = x[:200_000]
 print("grid                    exact   measured")
 print(f"mid-rise, 8 levels  {optimal_uniform(8, 'normal').mse:9.4f}")
 print(f"codes -4 ... 3      {'-':>9} {best_noise(-4, 3):10.4f}")
@@ -915,7 +912,7 @@ for (name, (r, d)), color in zip(curves.items(), (GREEN, RED, BLUE)):
     sheet.line(0, name, r, d, color=color, marker="o", markersize=4, linewidth=1)
     sheet.line(1, name, r, above[name], color=color, marker="o", markersize=4, linewidth=1)
 sheet.line(1, "1.53 dB", [0, 8], [1.533] * 2, color=GRAY, linestyle="--", linewidth=1)
-sheet.legend(1, loc="upper left")
+sheet.legend(1, ncols=3)
 ends = ", ".join(f"{name} {v[-1]:.2f} dB" for name, v in above.items())
 sheet.show(f"Rate-distortion of a Gaussian; at the highest rate, above the limit: {ends}")
 

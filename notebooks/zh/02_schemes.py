@@ -109,9 +109,9 @@ for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
     s, z = torch.tensor(1.0, device=device), torch.tensor(0, device=device)
     quantizer = UniformQuantizer(QuantizationParams(s, z, scheme.qmin, scheme.qmax))
     codes = quantizer.quantize(sweep)
-    found = codes.min().item(), codes.max().item()
-    print(f"{scheme.name:5} {2**b:7} {len(codes.unique()):6} {ends[0]:8} {found[0]:6}", end="")
-    print(f" {ends[1]:8} {found[1]:6}   {codes.dtype}")
+    reached = codes.min().item(), codes.max().item()
+    print(f"{scheme.name:5} {2**b:7} {len(codes.unique()):6} {ends[0]:8} {reached[0]:6}", end="")
+    print(f" {ends[1]:8} {reached[1]:6}   {codes.dtype}")
 
 # %% [markdown]
 # 最后一列是存一个编码用的类型。torch 没有能做普通运算的 4 位类型，INT4 的编码只好放在 `int8` 里，一个编码占一整个字节。这笔账第 3 节再算。
@@ -199,12 +199,12 @@ print(f"INT8 with N = 255, clipping alone: {10 * math.log10(8):.2f} dB")
 # **先猜。** 对 INT8、INT4、UINT8，它各是几？
 
 # %%
-x = samples.distribution("relu").to(device)
+relu = samples.distribution("relu").to(device)
 for scheme in (QuantizationScheme.INT8, QuantizationScheme.INT4, QuantizationScheme.UINT8):
     q_range = min(abs(scheme.qmin), scheme.qmax)
     print(f"{scheme.name:5}   q_range {q_range:3}   ", end="")
     try:
-        print(f"scale {x.abs().max().item() / q_range:.4f}")
+        print(f"scale {relu.abs().max().item() / q_range:.4f}")
     except ZeroDivisionError as error:
         print("ZeroDivisionError:", error)
 
@@ -214,11 +214,11 @@ for scheme in (QuantizationScheme.INT8, QuantizationScheme.INT4, QuantizationSch
 # 正确的规则分两种情形：有符号 $s = \max\lvert x\rvert / (2^{b-1}-1)$；无符号 $s = \max x / (2^b-1)$，而且数据不能有负值。有负值时，零点为 0 的无符号格子根本够不着它们，与其悄悄截断，不如拒绝：
 
 # %%
-params = QuantizationParams.from_tensor(x, QuantizationScheme.UINT8)
-print(f"scale: predicted {x.max().item() / 255:.5f}, measured {params.scale.item():.5f}")
+params = QuantizationParams.from_tensor(relu, QuantizationScheme.UINT8)
+print(f"scale: predicted {relu.max().item() / 255:.5f}, measured {params.scale.item():.5f}")
 print("zero point:", params.zero_point.item())
 try:
-    QuantizationParams.from_tensor(x - 1, QuantizationScheme.UINT8)
+    QuantizationParams.from_tensor(relu - 1, QuantizationScheme.UINT8)
 except ValueError as error:
     print("ValueError:", str(error).split(";")[-1].strip())
 
@@ -247,8 +247,8 @@ except ValueError as error:
 print("levels   log2   document   bits needed   patterns")
 for levels in (256, 255, 16, 15, 3):
     bits, needed = math.log2(levels), math.ceil(math.log2(levels))
-    document = int(np.log2(levels))
-    print(f"{levels:6} {bits:6.2f} {document:10} {needed:13} {2**needed:10}")
+    truncated = int(np.log2(levels))
+    print(f"{levels:6} {bits:6.2f} {truncated:10} {needed:13} {2**needed:10}")
 
 # %% [markdown]
 # `quantcore` 里，一种方案就是两个端点 $(q_{\min}, q_{\max})$，级数是 $q_{\max} - q_{\min} + 1$。位宽由它算出：$L - 1$ 写成二进制有几位，就要几位。全是整数运算，不必取对数，也就不会错。三值方案是 $(-1, 1)$。
@@ -257,11 +257,11 @@ for levels in (256, 255, 16, 15, 3):
 
 # %%
 ternary = QuantizationScheme.TERNARY
-w = torch.tensor([-0.9, -0.4, 0.2, 0.6, 1.0], device=device)
-params = QuantizationParams.from_tensor(w, ternary)
+few = torch.tensor([-0.9, -0.4, 0.2, 0.6, 1.0], device=device)
+params = QuantizationParams.from_tensor(few, ternary)
 print(ternary.value, "levels", ternary.levels, "bits", ternary.bit_width, "s", params.scale.item())
-print("codes: predicted", w.round().int().tolist(), end="   ")
-print("measured", UniformQuantizer(params).quantize(w).tolist())
+print("codes: predicted", few.round().int().tolist(), end="   ")
+print("measured", UniformQuantizer(params).quantize(few).tolist())
 
 # %% [markdown]
 # 前一张表的第二列是每个编码携带的信息的上限，即等概率时的**熵**（entropy）。三值权重是 1.58 位，存成定长的编码却要 2 位。多个编码合在一起可以少浪费：5 个三值编码有 $3^5 = 243$ 种组合，一个字节就装得下，每个 1.6 位。
@@ -430,9 +430,9 @@ for signed in (True, False):
     same = torch.equal(pack_int4(codes), every)
     print(f"signed {signed!s:5}   codes {codes.min():2} … {codes.max():2}   round trip {same}")
 seven = torch.arange(-3, 4, dtype=torch.int8)
-packed = pack_int4(seven)
-print("7 codes:", math.ceil(7 / 2), "bytes predicted,", packed.nbytes, "measured")
-print("read as 8:", unpack_int4(packed, (8,)).tolist())
+four = pack_int4(seven)
+print("7 codes:", math.ceil(7 / 2), "bytes predicted,", four.nbytes, "measured")
+print("read as 8:", unpack_int4(four, (8,)).tolist())
 
 # %% [markdown]
 # 7 个编码占 4 个字节，最后半个字节空着，填 0。光看字节，分不清是 7 个编码还是 8 个，所以**形状要另存**。
@@ -451,14 +451,14 @@ print("read as 8:", unpack_int4(packed, (8,)).tolist())
 # %%
 network = samples.digits_network()
 w, bias = network[5].weight, network[5].bias
-quantizer = UniformQuantizer(QuantizationParams.from_tensor(w, QuantizationScheme.INT4))
-codes = quantizer.quantize(w)
-packed = pack_int4(codes)
-print(tuple(w.shape), "weights;", codes.dtype, codes.nbytes, "bytes; packed", packed.nbytes)
+w_quantizer = UniformQuantizer(QuantizationParams.from_tensor(w, QuantizationScheme.INT4))
+int4 = w_quantizer.quantize(w)
+packed = pack_int4(int4)
+print(tuple(w.shape), "weights;", int4.dtype, int4.nbytes, "bytes; packed", packed.nbytes)
 
 # %%
 _, _, images, labels = samples.digits()
-features, s = network[:5](images), quantizer.params.scale
+features, s = network[:5](images), w_quantizer.params.scale
 readings = {
     "float32": w,
     "int4": s * unpack_int4(packed, w.shape),
@@ -466,8 +466,8 @@ readings = {
     "sign forgotten": s * unpack_int4(packed, w.shape, signed=False),
 }
 for name, weight in readings.items():
-    right = ((features @ weight.T + bias).argmax(1) == labels).double().mean().item()
-    print(f"{name:15}   SQNR {sqnr_db(w, weight):6.1f} dB   correct {right:4.0%}")
+    correct = ((features @ weight.T + bias).argmax(1) == labels).double().mean().item()
+    print(f"{name:15}   SQNR {sqnr_db(w, weight):6.1f} dB   correct {correct:4.0%}")
 
 # %% [markdown]
 # 读对了，只存最后一层的 INT4，正确率几乎不动。读错了，网络就废了，第二种连乱猜都不如，而且没有一行报错。SQNR 低于 0 dB，意思是噪声比信号还大。
@@ -506,7 +506,7 @@ files = {
     "1 float32 weights": (w, 32),
     "2 document's INT8": (document, 32),
     "3 INT8 codes": (int8, 8),
-    "4 INT4 codes": (codes, 8),
+    "4 INT4 codes": (int4, 8),
     "5 INT4 codes, packed": (packed, 4),
 }
 print("                       dtype           predicted   measured   of float32")
@@ -529,7 +529,7 @@ buffer = io.BytesIO()
 np.save(buffer, packed.numpy())
 buffer.seek(0)
 restored = unpack_int4(torch.from_numpy(np.load(buffer)), w.shape)
-print("codes restored exactly:", torch.equal(restored, codes), restored.dtype)
+print("codes restored exactly:", torch.equal(restored, int4), restored.dtype)
 
 # %% [markdown]
 # **问一问。** 3 位的编码怎样装？为什么实际中 4 位比 3 位常见得多？
@@ -688,18 +688,18 @@ print("largest difference below 1e-12:", bool((predicted - nf4_levels()).abs().m
 # **先猜。** 谁在 0 附近最密？谁在两端最密？
 
 # %%
-sheet = Sheet(panels=1, height=2.8)
-sheet.frame(0, "three 4-bit formats", "level", "", (-1.05, 1.05), (0.4, 6.2))
-sheet.axes[0].set_yticks([1, 2, 3], ["NF4", "FP4", "INT4"])
+ruler = Sheet(panels=1, height=2.8)
+ruler.frame(0, "three 4-bit formats", "level", "", (-1.05, 1.05), (0.4, 6.2))
+ruler.axes[0].set_yticks([1, 2, 3], ["NF4", "FP4", "INT4"])
 t = torch.linspace(-1, 1, 201)
-sheet.line(0, "density", t, 3.6 + 2.4 * torch.exp(-((t / 0.35) ** 2) / 2), color=GRAY)
+ruler.line(0, "density", t, 3.6 + 2.4 * torch.exp(-((t / 0.35) ** 2) / 2), color=GRAY)
 gaps = []
 for y, (name, color) in enumerate((("NF4", BLUE), ("FP4 E2M1", RED), ("INT4", GREEN)), 1):
     levels = format_levels(name) / format_levels(name).abs().max()
     style = {"marker": "|", "markersize": 20, "markeredgewidth": 2, "color": color}
-    sheet.points(0, name, levels, [y] * len(levels), **style)
+    ruler.points(0, name, levels, [y] * len(levels), **style)
     gaps.append(f"{name} {levels.diff().min():.3f} to {levels.diff().max():.3f}")
-sheet.show(f"Levels of three 4-bit formats; steps: {', '.join(gaps)}")
+ruler.show(f"Levels of three 4-bit formats; steps: {', '.join(gaps)}")
 
 # %% [markdown]
 # INT4 处处一样，FP4 和 NF4 中间密、两端疏。还能看出 INT4 的右端缺一格：$-8$ 对应 $-1$，而 $+8$ 不存在。

@@ -258,10 +258,10 @@ except ValueError as error:
 
 # %%
 x = samples.distribution("normal", 10**5)
-reach = x.abs().max()
+largest = x.abs().max()
 observer = MinMaxObserver(dtype=torch.qint8, qscheme=torch.per_tensor_symmetric)
 observer(x)
-ends = torch.stack([-reach, reach])
+ends = torch.stack([-largest, largest])
 scales = [
     ("2^(b-1)-1", 127, QuantizationParams.from_tensor(x, INT8).scale),
     ("2^(b-1)", 128, QuantizationParams.from_tensor(x, INT8, full_range=True).scale),
@@ -269,7 +269,7 @@ scales = [
     ("(2^b-1)/2, asymmetric", 127.5, QuantizationParams.from_tensor(ends, INT8, False).scale),
 ]
 for name, steps, scale in scales:
-    print(f"{name:22} s predicted {reach / steps:.6f}, measured {scale.item():.6f}")
+    print(f"{name:22} s predicted {largest / steps:.6f}, measured {scale.item():.6f}")
 
 # %% [markdown]
 # **先猜。** 8 位时选哪一种要紧吗？2 位呢？
@@ -309,7 +309,7 @@ for name, bits in ((n, b) for n in ("normal", "uniform") for b in (2, 3, 4, 8)):
 
 # %%
 for bits in (2, 4, 8):
-    scheme, top = QuantizationScheme.from_bits(bits), reach.view(1)
+    scheme, top = QuantizationScheme.from_bits(bits), largest.view(1)
     params = QuantizationParams.from_tensor(top, scheme, full_range=True)
     clipped = (top - UniformQuantizer(params)(top)).item()
     print(f"{bits} bits: error of the largest value", end="")
@@ -521,12 +521,12 @@ quick_s = time.perf_counter() - start
 full, z, ends = big.abs().max() / INT8.qmax, torch.tensor(0, device=device), (-128, 127)
 start = time.perf_counter()
 grids = [UniformQuantizer(QuantizationParams(full * f, z, *ends)) for f in fractions.tolist()]
-mse = [(quantizer(big) - big).square().mean().item() for quantizer in grids]
+naive_mse = [(quantizer(big) - big).square().mean().item() for quantizer in grids]
 naive_s = time.perf_counter() - start
 print(f"histogram {quick_s:.3f} s, full search {naive_s:.1f} s, ratio {naive_s / quick_s:.0f}")
 
 # %%
-ratio = error_report(big, quick).mse / min(mse)
+ratio = error_report(big, quick).mse / min(naive_mse)
 print(f"MSE found by the histogram / MSE found by the full search: {ratio:.3f}")
 
 # %% [markdown]

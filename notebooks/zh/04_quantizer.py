@@ -172,9 +172,9 @@ for name, rounding in {
         exact = (image[:, 0::2] + image[:, 1::2]) / 2
         image = rounding(exact)
         first = first or ((exact % 1 != 0).float().mean().item(), (image - exact).mean().item())
-    bias, after = round(first[1], 2) + 0.0, round((image.mean() - pixels.mean()).item(), 1) + 0.0
+    mean, after = round(first[1], 2) + 0.0, round((image.mean() - pixels.mean()).item(), 1) + 0.0
     predicted = first[0] / 2 if name == "half up" else 0.0
-    print(f"{name:12} {first[0]:6.2f} {predicted:16.2f} {bias:10.2f} {after:16.1f}")
+    print(f"{name:12} {first[0]:6.2f} {predicted:16.2f} {mean:10.2f} {after:16.1f}")
 
 # %% [markdown]
 # 偏差虽小，却总朝一个方向，层层累加。这是标准选「取偶数」的主要理由。
@@ -272,10 +272,10 @@ x = torch.cat([torch.zeros(1), torch.linspace(-1, 3, 10_001)]).double().to(devic
 early, late = torch.round(x / s) + z, torch.round(x / s + exact)
 print(f"z = {exact:.2f}, rounded {z}")
 print("in units of s   mean error   largest   error of 0")
-for name, (code, back) in {
+for name, (q, back) in {
     "right": (early, z), "q + z": (early, -z), "rounded late": (late, z), "float z": (late, exact),
 }.items():
-    e = (x - s * (code.clamp(-128, 127) - back)) / s
+    e = (x - s * (q.clamp(-128, 127) - back)) / s
     mean = round(e.mean().item(), 2) + 0.0
     print(f"{name:15} {mean:10.2f} {e.abs().max().item():9.2f} {e[0].item() + 0.0:12.2f}")
 
@@ -641,8 +641,8 @@ def train(quantize, shrink=False):
     return torch.stack(history)
 
 
-s = weights.params.scale[:, None]
-runs = {"true derivative": train(lambda w: s * torch.round(w / s).clamp(-4, 3))}
+scales = weights.params.scale[:, None]
+runs = {"true derivative": train(lambda w: scales * torch.round(w / scales).clamp(-4, 3))}
 runs["straight-through"] = train(weights)
 losses = {n: torch.stack([loss_of(weights(w)) for w in run]) for n, run in runs.items()}
 
@@ -650,7 +650,7 @@ losses = {n: torch.stack([loss_of(weights(w)) for w in run]) for n, run in runs.
 grid = torch.cartesian_prod(*[torch.arange(-4.0, 4.0, dtype=torch.float64)] * 6).to(device)
 best = []
 for i in range(len(X)):
-    error = (grid * s[i] - target[i]) @ torch.linalg.qr(X[i]).R.T  # |X d| = |R d|
+    error = (grid * scales[i] - target[i]) @ torch.linalg.qr(X[i]).R.T  # |X d| = |R d|
     best.append(error.square().sum(1).min() / y[i].square().sum())
 nearest, best = loss_of(weights(target)), torch.stack(best)
 
@@ -674,10 +674,10 @@ for name, values in rows.items():
 # 可是看它的**最后一步**（`last step`）：多数题里比逐个舍入还差。为什么？画出来看。右图是跳得最多的那个权重，最后 40 步。
 
 # %%
-last = runs["straight-through"][460:] / s  # (40 steps, 50 problems, 6 weights)
+last = runs["straight-through"][460:] / scales  # (40 steps, 50 problems, 6 weights)
 flips = (torch.round(last).diff(dim=0) != 0).sum(0)
 i, j = divmod(flips.argmax().item(), 6)
-w, code = last[:, i, j], torch.round(last[:, i, j])
+path, code = last[:, i, j], torch.round(last[:, i, j])
 sheet, t = Sheet(2), torch.arange(500)
 sheet.frame(0, "median loss of 50 problems", "step", "loss", (0, 500), (5e-3, 9), yscale="log")
 for (name, values), color in zip(losses.items(), (GRAY, BLUE)):
@@ -689,14 +689,14 @@ sheet.legend(0, ncols=2)
 # %%
 low, high = code.min().item(), code.max().item()
 sheet.frame(1, "one weight", "step", "in units of s", (460, 500), (low - 0.5, high + 1))
-for name, values, color in (("code", code, RED), ("w / s", w, BLUE)):
+for name, values, color in (("code", code, RED), ("w / s", path, BLUE)):
     sheet.line(1, name, t[460:], values, color=color, drawstyle="steps-post", linewidth=1.2)
 threshold = (low + high) / 2
 sheet.line(1, "threshold", [460, 500], [threshold] * 2, color=GRAY, linestyle="--")
 sheet.legend(1, ncols=3)
 sheet.show(
     f"median loss at steps 0, 50, 500: {through[0].median():.2f}, {through[50].median():.2f}, "
-    f"{through[-1].median():.2f}; a weight between {w.min():.1f} and {w.max():.1f} steps, "
+    f"{through[-1].median():.2f}; a weight between {path.min():.1f} and {path.max():.1f} steps, "
     f"its code changes {flips.max().item()} times between {low:.0f} and {high:.0f} in 40 steps"
 )
 
@@ -826,11 +826,11 @@ print(f"the sum, scale s_a s_b            {sqnr_db(exact, s_product * sum(terms)
 acc = torch.arange(-30_000, 30_000)
 print("M        n   error of M   off by one: predicted   measured   largest")
 for M in (2**-0.5, 2**-1.5, 2**-4.5, 2**-7.5):
-    m, n = fixed_point_multiplier(M)
-    relative = abs(m.item() * 2.0 ** (-31 - n.item()) / M - 1)
-    off = (requantize(acc, m, n) - torch.round(acc * M)).abs()
-    predicted = 2.0 ** -(n.item() + 1) if n > 0 else 0.0
-    print(f"{M:.4f} {n.item():2}   < 2^-31 {relative < 2**-31!s:5}", end="")
+    fixed, shift = fixed_point_multiplier(M)
+    relative = abs(fixed.item() * 2.0 ** (-31 - shift.item()) / M - 1)
+    off = (requantize(acc, fixed, shift) - torch.round(acc * M)).abs()
+    predicted = 2.0 ** -(shift.item() + 1) if shift > 0 else 0.0
+    print(f"{M:.4f} {shift.item():2}   < 2^-31 {relative < 2**-31!s:5}", end="")
     print(f"{predicted:17.3f} {(off > 0).float().mean():14.3f} {off.max().int().item():9}")
 
 # %% [markdown]

@@ -143,10 +143,10 @@ explore.shapes(bits=4, symmetric=True)
 print("              SQNR, dB                  gain, dB")
 print("shape       symmetric   asymmetric   predicted   measured")
 for shape in samples.SHAPES:
-    x = samples.distribution(shape).to(device)
-    one, two = fit(x, 4, symmetric=True), fit(x, 4, symmetric=False)
+    data = samples.distribution(shape).to(device)
+    one, two = fit(data, 4, symmetric=True), fit(data, 4, symmetric=False)
     predicted = 20 * torch.log10(one.params.scale / two.params.scale)
-    before, after = sqnr_db(x, one(x)), sqnr_db(x, two(x))
+    before, after = sqnr_db(data, one(data)), sqnr_db(data, two(data))
     print(f"{shape:10} {before:10.1f} {after:12.1f} {predicted:11.1f} {after - before:10.1f}")
 
 # %% [markdown]
@@ -189,7 +189,7 @@ for name, options in {
 # 1. 分组得益最多：16 个数共用一个 $s$，它们的最大值比整个张量的小得多。但它不是白得的，看 `bits/weight` 那一列：每个权重多存了 2 位。（代价 $b + 32/g$ 是[量化参数](03_params.ipynb)一章算的。）`mse` 一位也不多用。
 # 2. 不能。两个办法都在减小 $s$，`mse` 已经把它减到最合适的地方，非对称就没有什么可减了。
 #
-# 选逐通道或分组以后，每一组有自己的 $s$，自己的一套格点。左图的红线就成了 $\hat x$ 的细直方图，忽高忽低，不能再和蓝色的轮廓比。
+# 选逐通道或分组以后，每一组有自己的 $s$，自己的一套格点。左图的红线就成了 $\hat x$ 的细直方图，还抹平了一点，只能看个大概，不能再和蓝色的轮廓一根根地比。
 #
 # 分组时误差面板正中多了一根柱：每组 16 个数里，绝对值最大的那个恰好落在最后一级，误差是 0。
 #
@@ -315,14 +315,14 @@ explore.spectrum(bits=4)
 
 # %%
 N, M = 8192, 8192 // 2
-x = torch.sin(2 * torch.pi * 32 / N * torch.arange(N, dtype=torch.float64))
+sine = torch.sin(2 * torch.pi * 32 / N * torch.arange(N, dtype=torch.float64))
 u = torch.rand(N, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 0.5
 print("                          power   mean line   highest / mean   on harmonics")
 print(f"white noise, predicted {1:8.2f} {1:11.2f} {torch.tensor(M).log():16.0f} {1 / 32:14.2f}")
 for name, symmetric, d in (("plain", True, 0), ("dither", True, u), ("dither, clips", False, u)):
-    quantizer = fit(x, 4, symmetric)
+    quantizer = fit(sine, 4, symmetric)
     s = quantizer.params.scale
-    e = (x + s * d) - quantizer(x + s * d)
+    e = (sine + s * d) - quantizer(sine + s * d)
     lines = torch.fft.fft(e).abs().square() / N
     power, mean = (v / noise_power(s) for v in (e.square().mean(), lines.mean()))
     high, share = lines[1 : M + 1].max() / lines.mean(), lines[::32].sum() / lines.sum()
@@ -345,8 +345,8 @@ for name, symmetric, d in (("plain", True, 0), ("dither", True, u), ("dither, cl
 network, names = samples.digits_network(), {0: "0 Conv2d", 2: "2 Conv2d", 5: "5 Linear"}
 sheet, table, bits = Sheet(1, height=3.4), {}, range(2, 9)
 for i, style in {0: (BLUE, "o", 5), 2: (GREEN, "s", 9), 5: (RED, "o", 5)}.items():
-    w, (color, marker, size) = network[i].weight, style
-    table[i] = [round(sqnr_db(w, fit(w, b, symmetric=True)(w)), 1) for b in bits]
+    weight, (color, marker, size) = network[i].weight, style
+    table[i] = [round(sqnr_db(weight, fit(weight, b, symmetric=True)(weight)), 1) for b in bits]
     sheet.line(0, names[i], bits, table[i], color=color, marker=marker, markersize=size)
 sheet.line(0, "6.02 b", bits, [6.02 * b for b in bits], color=GRAY, linestyle="--")
 sheet.frame(0, "SQNR of each layer's weights, per tensor, minmax", "bit width b", "dB")
@@ -370,12 +370,13 @@ sheet.show(f"SQNR over bits 2 to 8 by layer, dB: {table}")
 print("SQNR, dB               2 bits                3 bits                8 bits")
 print("          peak/rms" + "   predicted  measured" * 3)
 for i, name in names.items():
-    w = network[i].weight
-    ratio = w.abs().max() / w.square().mean().sqrt()
+    weight = network[i].weight
+    ratio = weight.abs().max() / weight.square().mean().sqrt()
     print(f"{name:10} {ratio:7.2f}", end="")
     for b in (2, 3, 8):
         predicted = 10 * torch.log10(12 * (2 ** (b - 1) - 1) ** 2 / ratio**2)
-        print(f" {predicted:11.1f} {sqnr_db(w, fit(w, b, symmetric=True)(w)):9.1f}", end="")
+        measured = sqnr_db(weight, fit(weight, b, symmetric=True)(weight))
+        print(f" {predicted:11.1f} {measured:9.1f}", end="")
     print()
 
 # %% [markdown]
@@ -387,10 +388,10 @@ for i, name in names.items():
 images = samples.digits()[2]
 y = network(images)
 for i, name in names.items():
-    w = network[i].weight
-    w_hat = fit(w, 3, symmetric=True)(w)
-    y_hat = torch.func.functional_call(network, {f"{i}.weight": w_hat}, images)
-    print(f"{name}   SQNR of weights {sqnr_db(w, w_hat):5.1f} dB", end="   ")
+    weight = network[i].weight
+    weight_hat = fit(weight, 3, symmetric=True)(weight)
+    y_hat = torch.func.functional_call(network, {f"{i}.weight": weight_hat}, images)
+    print(f"{name}   SQNR of weights {sqnr_db(weight, weight_hat):5.1f} dB", end="   ")
     print(f"of outputs {sqnr_db(y, y_hat):3.0f} dB")
 
 # %% [markdown]
@@ -403,8 +404,8 @@ for i, name in names.items():
 # 下一格准备数据和量化器，再用随机数打乱次序。不必细读，读了也猜不出次序。
 
 # %%
-x, relu = samples.distribution("normal"), samples.distribution("relu")
-spiked = torch.cat([torch.tensor([40.0]), x[1:]])
+healthy, relu = samples.distribution("normal"), samples.distribution("relu")
+spiked = torch.cat([torch.tensor([40.0]), healthy[1:]])
 
 
 def grid(scale):
@@ -421,7 +422,7 @@ class HalfStep(UniformQuantizer):
 
 # %%
 exact = UniformQuantizer(QuantizationParams.from_tensor(relu, UINT4))
-patients = [(x, grid(0.15)), (x, grid(1.8)), (relu, HalfStep(exact.params))]
+patients = [(healthy, grid(0.15)), (healthy, grid(1.8)), (relu, HalfStep(exact.params))]
 patients.append((spiked, fit(spiked, 4, symmetric=True)))
 order = torch.randperm(4, generator=torch.Generator().manual_seed(1)).tolist()
 cases = dict(zip("ABCD", (patients[i] for i in order)))
@@ -499,7 +500,7 @@ def check(name, x, quantizer):
 
 
 print("      clipped  codes used   peak/rms   Q(0)/s   SQNR, dB")
-check("fine", x, fit(x, 4, symmetric=True))
+check("fine", healthy, fit(healthy, 4, symmetric=True))
 for name, (t, quantizer) in cases.items():
     check(name, t, quantizer)
 
@@ -511,14 +512,14 @@ for name, (t, quantizer) in cases.items():
 # 知道了病，就知道药。**先猜**：哪一组治得最彻底？哪一组治好了，SQNR 还是不高？
 
 # %%
-x_fit, spiked_fit = fit(x, 4, symmetric=True), fit(spiked, 4, symmetric=True, method="mse")
-cures = {"A": ("minmax", x_fit), "B": ("mse", spiked_fit), "C": ("exact zero", exact)}
+plain, spiked_fit = fit(healthy, 4, symmetric=True), fit(spiked, 4, symmetric=True, method="mse")
+cures = {"A": ("minmax", plain), "B": ("mse", spiked_fit), "C": ("exact zero", exact)}
 cures["D"] = cures["A"]
 print("                   SQNR, dB: before    after    after, without the largest value")
 for name, (cure, quantizer) in cures.items():
-    t, sick = cases[name]
+    t, ill = cases[name]
     rest = t != t.abs().max()
-    numbers = sqnr_db(t, sick(t)), sqnr_db(t, quantizer(t)), sqnr_db(t[rest], quantizer(t)[rest])
+    numbers = sqnr_db(t, ill(t)), sqnr_db(t, quantizer(t)), sqnr_db(t[rest], quantizer(t)[rest])
     print(f"{name}   {cure:12}" + "{:19.1f}{:9.1f}{:13.1f}".format(*numbers))
 
 # %% [markdown]
@@ -533,10 +534,10 @@ for name, (cure, quantizer) in cures.items():
 # **先猜。** $x$ 均匀分布，量化到 INT8。$\hat x$ 的 50 格直方图是平的吗？
 
 # %%
-x = samples.distribution("uniform", 10**6)
-quantizer = fit(x, 8, symmetric=True)
+flat = samples.distribution("uniform", 10**6)
+q8 = fit(flat, 8, symmetric=True)
 sheet, spread = Sheet(2), []
-for i, (name, t) in enumerate((("x", x), ("x̂", quantizer(x)))):
+for i, (name, t) in enumerate((("x", flat), ("x̂", q8(flat)))):
     heights, edges = density(t, -1.75, 1.75, 50)
     inner = heights[2:-2]
     spread.append((inner.max() / inner.min()).item())
@@ -549,7 +550,7 @@ sheet.show(f"uniform data and its INT8 values in 50 bins: highest over lowest in
 # **先算。** 一格宽 $3.5/50$，格点相距 $s$。一格里装得下几个格点？最高的格和最低的格该差几倍？
 
 # %%
-inside = (3.5 / 50 / quantizer.params.scale).item()
+inside = (3.5 / 50 / q8.params.scale).item()
 print(f"levels per bin: {inside:.2f}, so {int(inside)} or {int(inside) + 1}")
 print(f"highest / lowest   predicted {(int(inside) + 1) / int(inside):.2f}", end="   ")
 print(f"measured {spread[1]:.2f}   (x itself, from sampling: {spread[0]:.2f})")

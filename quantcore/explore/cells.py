@@ -1,4 +1,4 @@
-"""Which cell shows which live figure: a figure is freed when its cell is run again or deleted.
+"""Which cell shows which figure: a figure is freed when its cell is run again or deleted.
 
 ipywidgets keeps every widget of a kernel in a registry, and IPython every result in `Out`.
 Without this, a figure and its pixels would stay until the kernel ends.
@@ -6,25 +6,39 @@ Without this, a figure and its pixels would stay until the kernel ends.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import re
+import sys
 
 import ipywidgets as widgets
 
+from ..sheet import Picture
 from .explorer import Explorer
 
-SHOWN: dict[str, list[tuple[Explorer, widgets.Widget]]] = {}
+LIVE: dict[str, list[tuple[Explorer, widgets.Widget]]] = {}
+STILL: dict[str, Picture] = {}  # a cell has one result
+# glibc keeps what is freed, some 100 MB after a chapter; this gives it back to the system.
+TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 CACHED = re.compile(r"_{1,3}|_\d+")  # the names that IPython gives to results: _, __, ___, _12
 
 
 def shown(explorer: Explorer, view: widgets.Widget) -> None:
     """Remember that the cell that runs now shows this view."""
+    shell = watch()
+    if shell is not None:
+        cell, _ = _running(shell)
+        LIVE.setdefault(cell, []).append((explorer, view))
+
+
+def watch():
+    """Look at each cell before and after it runs, from now on; the shell, or None."""
     shell = _shell()
-    if shell is None:
-        return
-    if not any(f is _before for f in shell.events.callbacks["pre_run_cell"]):
-        shell.events.register("pre_run_cell", _before)
-    cell, _ = _running(shell)
-    SHOWN.setdefault(cell, []).append((explorer, view))
+    if shell is not None:
+        for when, look in (("pre_run_cell", _before), ("post_run_cell", _after)):
+            if look not in shell.events.callbacks[when]:
+                shell.events.register(when, look)
+    return shell
 
 
 def _shell():
@@ -50,11 +64,29 @@ def _before(info=None) -> None:
     """Free what the cell about to run has shown before, and what deleted cells have."""
     shell = _shell()
     cell, deleted = _running(shell)
-    for name in (cell, *deleted):
-        for explorer, view in SHOWN.pop(name, ()):
-            _close(view)
-            explorer.free()
-            _forget(shell, explorer)
+    if sum(_free(shell, name) for name in (cell, *deleted)):
+        gc.collect()  # the parts of a figure hold each other
+
+
+def _free(shell, cell: str) -> int:
+    """Let go of what a cell has shown; returns how many figures it were."""
+    live, still = LIVE.pop(cell, []), STILL.pop(cell, None)
+    for explorer, view in live:
+        _close(view)
+        explorer.free()
+        _forget(shell, explorer)
+    if still is not None:
+        _forget(shell, still)
+    return len(live) + (still is not None)
+
+
+def _after(result) -> None:
+    """Remember a figure without controls that a cell has shown."""
+    if isinstance(result.result, Picture):
+        cell, _ = _running(_shell())
+        STILL[cell] = result.result
+    if TRIM:
+        TRIM(0)
 
 
 def _close(widget: widgets.Widget) -> None:

@@ -98,12 +98,16 @@ SCRIPT = Template("""<script>(function () {
 
 
 def install() -> None:
-    """Show the script, once for each page: the cell that chooses the language does it."""
+    """Show the script, once for each page, and free figures with their cells from here on.
+
+    The cell that chooses the language does it.
+    """
     from IPython import get_ipython
     from IPython.display import display
 
     if get_ipython() is None or os.environ.get("QUANTCORE_STATIC") == "1":
         return
+    cells.watch()
     script = SCRIPT.substitute(unrun=json.dumps(label("unrun"), ensure_ascii=False))
     display({"text/html": script, "text/plain": ""}, raw=True)
 
