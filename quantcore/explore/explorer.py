@@ -197,4 +197,5 @@ def _keep_awake(sheet: Sheet) -> None:
     awake = [s for s in (ref() for ref in AWAKE) if s is not None and s is not sheet]
     for oldest in awake[: -(AWAKE.maxlen or 1) + 1]:
         oldest.rest()
+    AWAKE.clear()  # else the same sheet would be counted twice
     AWAKE.extend(weakref.ref(s) for s in [*awake, sheet])
