@@ -18,8 +18,11 @@ from .explorer import Explorer
 
 LIVE: dict[str, list[tuple[Explorer, widgets.Widget]]] = {}
 STILL: dict[str, Picture] = {}  # a cell has one result
-# glibc keeps what is freed, some 100 MB after a chapter; this gives it back to the system.
-TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+# glibc keeps most of what is freed, and large blocks leave holes that the next ones do not fit:
+# 100 MB after a chapter, 500 MB within one loop. Both calls give the memory back to the system.
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+TRIM, SET = (getattr(LIBC, name, None) for name in ("malloc_trim", "mallopt"))
+MMAP_THRESHOLD = -3  # of mallopt: blocks from this size on are the system's at once
 CACHED = re.compile(r"_{1,3}|_\d+")  # the names that IPython gives to results: _, __, ___, _12
 
 
@@ -35,6 +38,8 @@ def watch():
     """Look at each cell before and after it runs, from now on; the shell, or None."""
     shell = _shell()
     if shell is not None:
+        if SET:
+            SET(MMAP_THRESHOLD, 2**23)
         for when, look in (("pre_run_cell", _before), ("post_run_cell", _after)):
             if look not in shell.events.callbacks[when]:
                 shell.events.register(when, look)
