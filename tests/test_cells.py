@@ -1,19 +1,23 @@
-"""What stays in a kernel when cells that show live figures are run again, or deleted."""
+"""What stays in a kernel when cells that show figures are run again, or deleted."""
 
 import os
 from pathlib import Path
 
 import pytest
 from jupyter_client.manager import start_new_kernel
+from matplotlib.text import Text
+
+from quantcore import explore
+from quantcore.sheet import Sheet
 
 ROOT = Path(__file__).parents[1]
 SETUP = """
 import gc, torch
 from ipywidgets import Widget
-from quantcore import explore
+from quantcore import QuantizationScheme, explore, visualize_quantization
 from quantcore.explore.explorer import Explorer
-from quantcore.sheet import Sheet
-KINDS = Explorer, Sheet, Widget
+from quantcore.sheet import Picture, Sheet
+KINDS = Explorer, Sheet, Widget, Picture
 x = torch.randn(1000)
 def alive():
     gc.collect()
@@ -98,3 +102,36 @@ def test_two_cells_do_not_free_each_others_figures(kernel):
     assert kernel.alive()[0] == before[0] + 1
     kernel.run("0", "h")
     assert kernel.alive() == before
+
+
+def test_a_figure_without_controls_goes_with_its_cell(kernel):
+    kernel.run('explore.set_language("en")', "i")
+    before = kernel.alive()
+    code = "visualize_quantization(x, QuantizationScheme.INT4)"
+    for _ in range(3):
+        kernel.run(code, "j")
+        assert kernel.alive()[-1] == before[-1] + 1
+    kernel.run(f"mine = {code}\nmine", "k")
+    kernel.run("1 + 1", "l", deleted=["j", "k"])
+    assert kernel.alive()[-1] == before[-1] + 1
+    assert kernel.run("type(mine).__name__", "m") == "'Picture'"
+
+
+def test_the_three_sheets_drawn_last_keep_their_pixels():
+    figures = [explore.staircase(), explore.staircase()]
+    for figure in figures:  # drawn again, they are no more than two
+        figure.frame(*figure.start)
+    for awake in ([True] * 3, [False] + [True] * 3):
+        figures.append(explore.staircase())
+        assert [f.sheet._background is not None for f in figures] == awake
+
+
+def test_a_figure_that_was_shown_or_rests_keeps_no_pixels():
+    resting, shown = Sheet(), Sheet().show("nothing")
+    resting.render()
+    assert any(text._renderer for text in resting.figure.findobj(Text))
+    resting.rest()
+    shown._repr_mimebundle_()
+    for figure in (resting.figure, shown):
+        assert not any(text._renderer for text in figure.findobj(Text))
+        assert not hasattr(figure.canvas, "renderer")
