@@ -37,6 +37,13 @@ def test_import_loads_no_plotting_and_no_widgets():
     assert python(code) == "none"
 
 
+def test_the_data_and_the_network_load_nothing_large():
+    code = "import sys; from quantcore import samples; samples.digits_network()"
+    large = HEAVY - {"PIL"} | {"torch._dynamo"}
+    code += f"; samples.photograph(); print({large} & set(sys.modules) or 'none')"
+    assert python(code) == "none"
+
+
 def test_a_figure_loads_matplotlib_but_no_widgets():
     code = "import sys, quantcore; quantcore.visualize_quantization"
     code += "; print('matplotlib' in sys.modules, 'ipywidgets' in sys.modules)"
@@ -76,7 +83,7 @@ def imports(module: str):
 def test_imports_run_one_way_through_the_core(module):
     house, others = imports(module)
     assert house <= MAY_IMPORT[module], f"{module} may import {MAY_IMPORT[module]}"
-    allowed = {"torch"} | ({"sklearn"} if module == "samples" else set())
+    allowed = {"torch"} | ({"numpy", "PIL"} if module == "samples" else set())
     assert {m for m in others if m not in sys.stdlib_module_names} <= allowed
 
 

@@ -79,6 +79,18 @@ def test_the_digits_are_split_without_overlap():
     assert set(y.tolist()) == set(y_test.tolist()) == set(range(10)) and y.dtype == torch.int64
 
 
+def test_the_data_are_what_scikit_learn_loads():
+    from sklearn.datasets import load_digits, load_sample_image
+
+    theirs = torch.tensor(load_digits().images / 16).float()[:, None]
+    labels = torch.tensor(load_digits().target)
+    x, y, x_test, y_test = digits()
+    assert torch.equal(x_test, theirs[3::4]) and torch.equal(y_test, labels[3::4])
+    assert torch.equal(x[::3], theirs[::4]) and torch.equal(y[::3], labels[::4])
+    china = torch.tensor(load_sample_image("china.jpg")[:426]) / 255
+    assert torch.allclose(photograph()[5, 7], china[10:12, 14:16].mean((0, 1)))
+
+
 def test_the_network_is_trained_and_needs_no_gradient():
     state = torch.get_rng_state()
     network = digits_network()
