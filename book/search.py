@@ -5,14 +5,15 @@ another, so that many terms are not found. Here every Chinese character is a wor
 course.js searches for the characters of a term one after the other.
 """
 
-import asyncio
 import html
 import re
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from string import Template
 from typing import NamedTuple
-
-from pagefind.index import PagefindIndex
 
 CHINESE = re.compile(r"([\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef])")
 NOT_TEXT = re.compile(
@@ -22,6 +23,14 @@ NOT_TEXT = re.compile(
 INLINE = re.compile(r"</?(?:a|b|i|em|strong|span|math|m[a-z]+)\b[^>]*>")
 # Pagefind's own interfaces: ours is in course.js.
 UNUSED = ("pagefind-component-ui", "pagefind-highlight", "pagefind-modular-ui", "pagefind-ui")
+# What Pagefind reads: a page for each section.
+RECORD = Template("""<!doctype html>
+<html lang="en"><title>-</title>
+<body data-pagefind-meta="address[data-address]" data-address="$address">
+<main data-pagefind-meta="title[data-title]" data-title="$title">
+<p data-pagefind-meta="chapter[data-chapter]" data-chapter="$chapter">$text</p>
+</main></body></html>
+""")
 
 
 class Section(NamedTuple):
@@ -58,20 +67,31 @@ def spaced(text: str) -> str:
 
 
 def write_index(pages: Path, names: list[str]) -> None:
-    """Index these pages, and write the index beside them."""
+    """Index these pages, and write the index beside them. Exits where Pagefind fails.
+
+    By Pagefind's command, which has written everything when it ends. Its Python interface ends
+    its process after the last answer, and on a busy machine that cut files off (pagefind.js at
+    32 KiB); it also waits a tenth of a second for each record.
+    """
     found = [s for name in names for s in sections((pages / name).read_text("utf-8"), name)]
-    target = pages / "pagefind"
-    asyncio.run(_index(found, target))
+    with tempfile.TemporaryDirectory() as folder:
+        for number, section in enumerate(found):
+            record = Path(folder) / f"{number}.html"
+            record.write_text(RECORD.substitute(_escaped(section)), "utf-8")
+        command = [sys.executable, "-m", "pagefind", "--site", folder]
+        done = subprocess.run(
+            [*command, "--output-path", str(pages / "pagefind")],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    if done.returncode:
+        sys.exit(f"pagefind failed:\n{done.stdout}\n{done.stderr}")
     for unused in UNUSED:
-        for path in target.glob(f"{unused}.*"):
+        for path in (pages / "pagefind").glob(f"{unused}.*"):
             path.unlink()
 
 
-async def _index(found: list[Section], target: Path) -> None:
-    async with PagefindIndex({"output_path": str(target)}) as index:
-        for section in found:  # Pagefind's Python reads ten answers a second, however many are sent
-            meta = section._asdict()
-            text = spaced(meta.pop("text"))
-            await index.add_custom_record(
-                url=section.address, content=text, language="en", meta=meta
-            )
+def _escaped(section: Section) -> dict[str, str]:
+    fields = section._replace(text=spaced(section.text))._asdict()
+    return {key: html.escape(value) for key, value in fields.items()}

@@ -61,8 +61,9 @@ def index(tmp_path_factory):
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """The variables of a shell in which pip is set up by `settings` alone."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    """The variables of a shell in which pip is set up by `settings` alone, and make by nothing."""
+    ours = ("PIP_", "MAKE", "MFLAGS")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     plain.pop("PYTHONPATH", None)
     return plain | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | settings
 
