@@ -41,7 +41,7 @@ test-oldest:         ## run the unit tests on the oldest versions; TORCH=2.13.0 
 mutants: $(MUTANTS)  ## count the mutants of the core that the tests kill; MODULE=schemes takes one
 	$(BIN)/python -m mutants $(MODULE)
 
-bench: $(ALL)        ## measure speed against torch, side by side
+bench: $(ALL)        ## measure speed as ratios, and the memory of each chapter
 	$(BIN)/python -m benchmarks
 
 notebooks: $(ALL)    ## execute the notebooks from their .py sources
