@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from browser import find_chromium, new_page
+from browser import new_page
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from book import build
@@ -24,10 +24,6 @@ if MISSING:
         f"the book extra is not installed: no {', '.join(MISSING)}", allow_module_level=True
     )
 
-needs_chromium = pytest.mark.skipif(
-    find_chromium() is None,
-    reason="no Chromium on PATH: install Debian's `chromium` package to run the browser tests",
-)
 EDITIONS = build.editions()
 
 

@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
-from books import CHAPTERS, EDITIONS, PAGES, ROOT, Visit, main_of, needs_chromium
+from books import CHAPTERS, EDITIONS, PAGES, ROOT, Visit, main_of
+from browser import needs_chromium
 
 from book import formulas
 

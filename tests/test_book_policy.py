@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from books import EDITIONS, ROOT, STATE, Visit, needs_chromium, wait_for_frames
-from browser import new_page
+from books import EDITIONS, ROOT, STATE, Visit, wait_for_frames
+from browser import needs_chromium, new_page
 
 from book import build, preprocess
 from quantcore import explore

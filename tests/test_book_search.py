@@ -4,7 +4,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from books import EDITIONS, Visit, needs_chromium
+from books import EDITIONS, Visit
+from browser import needs_chromium
 
 SEARCHES = {
     "zh": {

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from books import CHAPTERS, EDITIONS, LOADED, STATE, Visit, main_of, needs_chromium, wait_for_frames
+from books import CHAPTERS, EDITIONS, LOADED, STATE, Visit, main_of, wait_for_frames
+from browser import needs_chromium
 
 
 def check_state(figure):

@@ -5,16 +5,13 @@ from base64 import b64decode
 
 import numpy as np
 import pytest
-from browser import find_chromium, jupyterlab, new_page, open_notebook, write_notebook
+from browser import jupyterlab, needs_chromium, new_page, open_notebook, write_notebook
 from PIL import Image
 
 from quantcore import explore, samples
 from quantcore.explore.static import static_html
 
-pytestmark = pytest.mark.skipif(
-    find_chromium() is None,
-    reason="no Chromium on PATH: install Debian's `chromium` package to run the browser tests",
-)
+pytestmark = needs_chromium
 
 SHOWN = "figure => figure.querySelector('img').src"
 CELLS = (

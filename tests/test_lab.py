@@ -4,8 +4,8 @@ import nbformat
 import pytest
 from browser import (
     TOKEN,
-    find_chromium,
     jupyterlab,
+    needs_chromium,
     new_page,
     run_all,
     wait_until_idle,
@@ -15,10 +15,7 @@ from browser import (
 from notebooks import build, copies
 from quantcore.explore.labels import label
 
-pytestmark = pytest.mark.skipif(
-    find_chromium() is None,
-    reason="no Chromium on PATH: install Debian's `chromium` package to run the browser tests",
-)
+pytestmark = needs_chromium
 CELLS = (
     "from quantcore import explore\nexplore.set_language('en')",
     "explore.staircase()",

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from browser import (
     TOKEN,
-    find_chromium,
     jupyterlab,
+    needs_chromium,
     new_page,
     open_notebook,
     wait_until_idle,
@@ -17,10 +17,7 @@ from browser import (
 from quantcore import explore
 from quantcore.explore.labels import label
 
-pytestmark = pytest.mark.skipif(
-    find_chromium() is None,
-    reason="no Chromium on PATH: install Debian's `chromium` package to run the browser tests",
-)
+pytestmark = needs_chromium
 CELLS = (
     "from quantcore import explore, samples\nexplore.set_language('zh')",
     "explore.calibration(samples.distribution('outliers'))",
