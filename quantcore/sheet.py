@@ -197,7 +197,8 @@ class Sheet:
                 line.set_linewidth(max(1.2, line.get_linewidth()))
             return legend
 
-        self._get(i, "(legend)", make)
+        artist = self._get(i, "(legend)", make)
+        artist.set_animated("loc" in style)  # above the panel nothing covers it: background
 
     def show(self, alt: str) -> Picture:
         """The figure, for a cell's last line; `alt` says in words and numbers what it shows."""
@@ -206,10 +207,13 @@ class Sheet:
         return self.figure
 
     def render(self) -> Image.Image:
-        """The pixels. Frame, ticks and titles are kept from the last call if they are equal."""
+        """The pixels. Frame, ticks, titles and legends are kept from the last call if equal."""
         self._fit()
         look = [
-            (ax.get_xlim(), ax.get_ylim(), ax.get_title("left"), ax.get_xlabel(), ax.get_ylabel())
+            (
+                *(ax.get_xlim(), ax.get_ylim(), ax.get_title("left")),
+                *(ax.get_xlabel(), ax.get_ylabel(), ax.get_legend()),
+            )
             for ax in self.axes
         ]
         if look != self._look:
@@ -219,7 +223,8 @@ class Sheet:
             self._look = look
         self.canvas.restore_region(self._background)
         for ax, artists in zip(self.axes, self.artists, strict=True):
-            for artist in sorted(artists.values(), key=lambda a: a.get_zorder()):
+            moved = [artist for artist in artists.values() if artist.get_animated()]
+            for artist in sorted(moved, key=lambda a: a.get_zorder()):
                 ax.draw_artist(artist)
         pixels, size = self.canvas.buffer_rgba(), self.canvas.get_width_height()
         return Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB")
