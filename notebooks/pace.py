@@ -1,0 +1,77 @@
+"""How long a chapter takes: `python notebooks/pace.py 03_params` (or a path, or every chapter).
+
+The model is the same for all: 220 characters of prose a minute, two minutes for a question, three
+for a live figure, 0.7 for a formula or a code cell that is read. What is folded is not read. The
+table at a chapter's top may promise more than this, never less; what is marked ★ may be left out,
+and stands in a row of its own.
+"""
+
+import math
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script too
+
+from notebooks.build import ROOT, read_source
+
+PROSE, WORDS = 220, 110  # characters of Chinese a minute, words of another language
+QUESTION, SLIDER, READ = 2, 3, 0.7  # minutes
+STAR = "★"
+HEADING = re.compile(r"^(#{2,3}) (.+)$")
+LABEL = re.compile(r"\*\*【(预测|计算|思考|操作)】\*\*|\*\*\[(Predict|Compute|Think|Try)\]\*\*")
+FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
+LIVE = re.compile(r"\bexplore\.(?!set_language)\w+\(")
+CHARACTER = re.compile(r"[\u4e00-\u9fff]")
+WORD = re.compile(r"[A-Za-z]{2,}")
+ROW = re.compile(r"^\| (.+?) \| (\d+)\D* \|$", re.M)
+
+
+def minutes(notebook) -> dict[str, float]:
+    """Section → minutes by the model, in order; what is starred together, under ★."""
+    taken: dict[str, float] = defaultdict(float)
+    section, whole, starred = "", False, False  # starred: the section as a whole, or this part
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            if section and "fold" not in cell.metadata.get("tags", ()):
+                live = LIVE.search(cell.source)
+                taken[STAR if starred else section] += SLIDER if live else READ
+            continue
+        for block in re.split(r"(?m)^(?=#{2,3} )", cell.source):
+            if heading := HEADING.match(block.splitlines()[0] if block else ""):
+                star = heading[2].endswith(STAR)
+                if heading[1] == "##":
+                    section, whole = heading[2].removesuffix(f" {STAR}"), star
+                starred = whole or star
+            if section:
+                text = FORMULA.sub("", block)
+                taken[STAR if starred else section] += (
+                    len(CHARACTER.findall(text)) / PROSE
+                    + (len(WORD.findall(text)) / WORDS if not CHARACTER.search(text) else 0)
+                    + QUESTION * len(LABEL.findall(text))
+                    + READ * len(FORMULA.findall(block))
+                )
+    return dict(taken)
+
+
+def promised(notebook) -> dict[str, int]:
+    """Section → minutes in the table at the chapter's top."""
+    return {name: int(time) for name, time in ROW.findall(notebook.cells[0].source)}
+
+
+def main(names: list[str]) -> None:
+    """Print both, side by side, and their sums."""
+    sources = [Path(name) for name in names if name.endswith(".py")] or sorted(
+        path for path in ROOT.glob("[!.]*/*.py") if not names or path.stem in names
+    )
+    for path in sources:
+        notebook = read_source(path)
+        taken, table = minutes(notebook), promised(notebook)
+        print(f"{path.parent.name}/{path.stem}: {sum(taken.values()):.0f} minutes by the model")
+        for name, time in taken.items():
+            print(f"  {math.ceil(time):3} (promised {table.get(name, '-')})  {name}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
