@@ -283,6 +283,18 @@
   document.addEventListener('toggle', reachable, true); // a <details> that opens
   document.fonts.ready.then(reachable);
 
+  // Paper opens nothing: print what is folded, and fold it again.
+  const opened = [];
+  window.addEventListener('beforeprint', () => {
+    for (const details of document.querySelectorAll('main details:not([open])')) {
+      opened.push(details);
+      details.open = true;
+    }
+  });
+  window.addEventListener('afterprint', () => {
+    for (const details of opened.splice(0)) details.open = false;
+  });
+
   // mdBook's sidebar button is a <label>: say that it is a button, and let keys press it.
   const toggle = document.getElementById('mdbook-sidebar-toggle');
   if (toggle) {
