@@ -35,7 +35,7 @@ def test_minutes_of_a_chapter_counted_by_hand():
         chapter(
             ("import torch", []),  # before the first section
             "## 1 从范围到 $s$\n\n" + "量" * 216,  # with the heading's four characters: 220
-            "**【预测】** 猜。\n\n$$\na = b\n$$\n\n中间有 $x$ 和 `code`。",  # 2 + 0.7; 2 + 1 + 4 = 7
+            "**【预测】** 猜。\n\n$$\na = b\n$$\n\n中间有 $x$ 和 `y`。",  # 2 + 0.7; 3 + 4 = 7
             ("explore.staircase()", []),  # 3
             ("x = 1", ["predict"]),  # 0.7
             ("sheet.show('a')", ["fold"]),  # 0
