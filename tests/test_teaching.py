@@ -41,11 +41,13 @@ WORDS = {
     "(?<!四舍)五入": "四舍五入，或 round half …",
     r"第 ?\S ?轴": "第 0 维",
     "(装|塞)[进成入].{0,3}字节": "打包成字节",
-    "(?<![元网规价严合资风性表及])格(?![式外局])": "单元格、网格、量化区间、直方图区间或半个步长",
+    "(?<![元网规价严合资风性表及西拉])格(?![式外局])": "单元格、网格、量化区间、直方图区间或半个步长",
     r"\d %": "10%，没有空格",
     "[\u4e00-\u9fff][,;:?!]|[,;:?!][\u4e00-\u9fff]": "全角标点",
 }
-SERIES = re.compile("傅里叶|求和|泰勒|无穷")  # beside 级数; levels are counted as 量化级的个数
+SERIES = re.compile(
+    r"傅里叶|求和|泰勒|无穷|等比|\\sum"
+)  # beside 级数; levels are counted as 量化级的个数
 
 
 # ---- what is checked -------------------------------------------------------------------
@@ -126,6 +128,7 @@ def words(notebook, path):
             for wrong, instead in WORDS.items():
                 if found := re.search(f".{{0,9}}(?:{wrong}).{{0,9}}", paragraph):
                     yield f"cell {i}: {found[0]!r}: {instead}"
+        for paragraph in text.split("\n\n"):
             if "级数" in paragraph and not SERIES.search(paragraph):
                 yield f"cell {i}: 级数 is a series: 量化级的个数"
 
