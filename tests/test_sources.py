@@ -52,7 +52,7 @@ def codes(notebook, path):
             found = CODES.findall(said)
             if "$" not in "".join(before):
                 yield f"cell {i}: 〔{said}〕 stands below no formula"
-            if not found or CODES.sub("", said).strip(" ，、"):
+            if not found or re.search(r"[A-Z]\d", CODES.sub("", said)):
                 yield f"cell {i}: 〔{said}〕: a code is written 〔[N2]({SUMMARY}.ipynb#公式总表)〕"
             for code in found:
                 if code not in known:
