@@ -41,6 +41,7 @@
 
   const waiting = new Map(); // name of the frames → what waits for them
   const used = new WeakSet(); // figures that were changed before their frames were there
+  const pressed = new WeakMap(); // figure → its button that was pressed before
 
   window.courseFrames = function (name, text) {
     for (const place of waiting.get(name) || []) {
@@ -52,6 +53,7 @@
       script.remove();
       const control = figure.querySelector('input, select');
       if (used.has(figure)) control.dispatchEvent(new Event('input', { bubbles: true }));
+      pressed.get(figure)?.click();
     }
     waiting.delete(name);
   };
@@ -84,6 +86,9 @@
       figure.addEventListener(happening, () => fetchFrames(place), { once: true, passive: true });
     }
     figure.addEventListener('input', () => place.textContent || used.add(figure));
+    figure.addEventListener('click', ({ target }) => {
+      if (!place.textContent && target.matches('button')) pressed.set(figure, target);
+    });
   }
   // From a disk they cost nothing. A page that a reader has reloaded keeps its inputs' values.
   window.addEventListener('load', () => {
