@@ -82,6 +82,23 @@ def test_a_slider_in_a_result_is_opened_and_moved_by_keyboard(page):
 
 
 @needs_chromium
+def test_a_button_that_is_pressed_before_the_frames_are_there_is_heard(folds, browser):
+    with Visit(browser) as visit:
+        held = []
+        visit.page.route("**/assets/*.js", held.append)
+        visit.page.goto(folds.as_uri())
+        visit.page.locator("details.predict > summary").first.click()
+        figure = visit.page.locator(".qc-explorer")
+        figure.get_by_role("button").click()
+        visit.page.wait_for_timeout(200)
+        assert figure.locator(".qc-a img").count() == 0 and held
+        for route in held:
+            route.continue_()
+        figure.locator(".qc-a img").wait_for()
+        assert visit.wrong == []
+
+
+@needs_chromium
 def test_a_still_picture_in_a_result_has_its_size(page):
     page.locator("details.predict > summary").nth(1).click()
     image = page.locator('img[src^="assets/"]')

@@ -68,7 +68,7 @@ def test_a_stays_while_b_moves_and_nothing_is_drawn_for_it():
     assert "位宽 b = 8" in line.value
     drop.click()
     assert kept.children == (line,) and not line.value and drop.layout.visibility == "hidden"
-    assert a.model_id is None, "it is closed"
+    assert a.comm is None, "it is closed"
     keep.click()
     assert kept.children[1].value == image.value
 
