@@ -85,7 +85,7 @@ def test_a_slider_in_a_result_is_opened_and_moved_by_keyboard(page):
 def test_a_button_that_is_pressed_before_the_frames_are_there_is_heard(folds, browser):
     with Visit(browser) as visit:
         held = []
-        visit.page.route("**/assets/*.js", held.append)
+        visit.page.route("**/assets/*.js", lambda route: held.append(route))
         visit.page.goto(folds.as_uri())
         visit.page.locator("details.predict > summary").first.click()
         figure = visit.page.locator(".qc-explorer")

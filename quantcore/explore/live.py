@@ -177,7 +177,7 @@ class Keeper:
         self.line.add_class("qc-line")
         self.box = widgets.VBox([self.line])
         self.box.add_class("qc-a")
-        self.buttons = [widgets.Button(description=label(name)) for name in ("keep", "drop")]
+        self.buttons = [_button(name) for name in ("keep", "drop")]
         for button, press in zip(self.buttons, (self.keep, self.drop), strict=True):
             button.on_click(press)
         self.buttons[1].layout.visibility = "hidden"  # its place is kept
@@ -228,6 +228,10 @@ def _named(name: str, player: widgets.Audio) -> widgets.HBox:
     row = widgets.HBox([widgets.Label(name), player])
     row.add_class("qc-sound")
     return row
+
+
+def _button(name: str) -> widgets.Button:
+    return widgets.Button(description=label(name), layout=widgets.Layout(width="auto"))
 
 
 def _input(c: Control) -> widgets.Widget:
