@@ -112,6 +112,13 @@ FIGURES = {
         "en": "Left, the format's levels, the largest magnitude at 1. Right, the SQNR of four "
         "sources, the three formats of as many bits side by side, the chosen one darkest.",
     },
+    "rate": {
+        "zh": "左图是每个编码出现的概率，虚线是所有编码同样常见时的概率 1/2ᵇ。"
+        "右图是每个编码的理想码长 -log₂ p，灰色虚线是存储用的位宽 b，红线是平均码长，即熵 H。",
+        "en": "Left, the probability of each code, with a dashed line at 1/2ᵇ, where all would be "
+        "alike. Right, the ideal length -log₂ p of each code, with a dashed line at the b bits "
+        "that are stored and a red line at the mean length, the entropy H.",
+    },
     "photo": {
         "zh": "三张照片：原来的，量化后的，还有两者之差，放大到看得清。",
         "en": "Three photographs: the original, the quantized one, and their difference, amplified "
