@@ -227,8 +227,10 @@ def test_the_mean_of_the_ideal_lengths_is_the_entropy(shape):
     assert p.sum() == pytest.approx(1) and lengths == pytest.approx(-np.log2(p))
     x = samples.distribution(shape)
     mean = entropy(explore.fit(x, 4, True).quantize(x))
-    assert (p * lengths).sum() == pytest.approx(mean) == pytest.approx(
-        drawn(figure, 1, "mean H")[1][0]
+    assert (
+        (p * lengths).sum()
+        == pytest.approx(mean)
+        == pytest.approx(drawn(figure, 1, "mean H")[1][0])
     )
     assert figure.line.startswith(f"b = 4   H = {mean:.4g}   used = {len(p)}   SQNR = ")
 

@@ -109,11 +109,12 @@ def draw_rate(sheet: Sheet, x: Tensor, quantizer: UniformQuantizer, bits: int) -
     p, rate = counts.double() / codes.numel(), entropy(codes)
     qmin, qmax = quantizer.params.qmin, quantizer.params.qmax
     across, width = (qmin - 0.7, qmax + 0.7), thin(1, qmax - qmin + 1.4, 2)
-    sheet.frame(0, "how often", "q", "probability", across, (0, 1.1 * p.max().item()))
+    ticks = {"xticks": range(qmin, qmax + 1, max(1, 2**bits // 8))}
+    sheet.frame(0, "how often", "q", "probability", across, (0, 1.1 * p.max().item()), **ticks)
     sheet.line(0, "p", *spikes(at.float(), p), color=BLUE)
     sheet.line(0, "all alike", across, [2.0**-bits] * 2, color=GRAY, linestyle="--")
     sheet.legend(0)
-    sheet.frame(1, "how many bits", "q", "bits", across, (0, 14))
+    sheet.frame(1, "how many bits", "q", "bits", across, (0, 14), **ticks)
     sheet.line(1, "-log2 p", *spikes(at.float(), -p.log2()), color=BLUE)
     for i, name in enumerate(("p", "-log2 p")):
         sheet.restyle(i, name, linewidth=2.5 * width)
