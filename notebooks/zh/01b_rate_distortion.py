@@ -202,8 +202,8 @@ sheet.line(0, "density", t, density(t))
 sheet.points(0, "optimal", best.levels, [-0.05] * 8, marker="o", markersize=6, color=RED)
 sheet.points(0, "even steps", even_8.levels, [-0.11] * 8, marker="s", markersize=5, color=GREEN)
 sheet.legend(0)
-ends = f"outermost: optimal {best.levels[-1]:.3f}, even {even_8.levels[-1]:.3f}"
-sheet.show(f"8 levels under a Gaussian density, dense in the middle where optimal; {ends}")
+outermost = {"free": f"{best.levels[-1]:.3f}", "even": f"{even_8.levels[-1]:.3f}"}
+sheet.show("01b_rate_distortion-levels", **outermost)
 
 # %% [markdown]
 # 最优的重建值中间密、两边疏，集中在数据多的地方。代价是编码和数值不再成比例：等距时 $\hat x = s\,(q - z)$，$q - z$ 可以直接拿去做整数乘法；不等距时要先查表换回数值。整数乘法器只支持等距的网格。
@@ -349,14 +349,14 @@ def center(word):
 words = {"A": "0", "B": "10", "C": "110", "D": "111"}
 sheet = Sheet(panels=1, height=3.6)
 sheet.frame(0, "code tree", "share of all bit strings", "bits read", (0, 1), (3.9, -0.2))
-for i, (symbol, word) in enumerate(words.items()):
+for symbol, word in words.items():
     at, half = [center(word[:k]) for k in range(len(word) + 1)], 0.5 ** (len(word) + 1) - 0.004
     sheet.line(0, symbol, at, range(len(at)), color=BLUE, marker="o", markersize=4)
     sheet.line(0, f"{symbol} share", [at[-1] - half, at[-1] + half], [3.6] * 2, color=RED)
     sheet.restyle(0, f"{symbol} share", linewidth=9)
     sheet.text(0, f"{symbol} word", at[-1] + 0.012, len(word) + 0.1, f"{symbol} = {word}")
-shares = ", ".join(f"{s} = {w} has {2.0 ** -len(w)}" for s, w in words.items())
-sheet.show(f"A binary tree with four leaves, and each leaf's share of all bit strings: {shares}")
+shares = ", ".join(f"{s} = {w}: {2.0 ** -len(w)}" for s, w in words.items())
+sheet.show("01b_rate_distortion-tree", shares=shares)
 
 # %% [markdown]
 # 图里从上往下读码字：往左走是 0，往右走是 1。下面的红条是每个码字占的份额：所有的 0–1 串里，以 0 开头的占一半，以 10 开头的占四分之一。长为 $\ell$ 的码字占 $2^{-\ell}$。前缀码的码字各占各的，不重叠，所以份额之和不超过 1（Kraft 不等式）：
@@ -727,7 +727,7 @@ for name, height in (("4.35 dB", 4.347), ("1.53 dB", 1.533)):
     sheet.line(1, name, [0, 8], [height] * 2, color=GRAY, linestyle="--", linewidth=1)
 sheet.legend(1, ncols=3)
 ends = ", ".join(f"{name} {v[-1]:.2f} dB" for name, v in above.items())
-sheet.show(f"Rate-distortion of a Gaussian; at the highest rate, above the limit: {ends}")
+sheet.show("01b_rate_distortion-curves", ends=ends)
 
 # %% [markdown]
 # 读图：
