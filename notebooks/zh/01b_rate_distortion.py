@@ -10,7 +10,7 @@
 # %% [markdown]
 # # ★ 率失真：离极限还有多远
 #
-# 用 8 级去量化一批高斯数据，级可以等距排开，也可以疏密不同；编码可以一律存成 3 位，也可以常见的短、少见的长。这些办法一个比一个好，可是能好到哪里为止？有没有一条线，不管量化器怎样设计，都越不过去？这一章我们先求出最好的量化器，再找到这条线，最后量一量各种量化器离它还有多远。
+# 用 8 个量化级去量化一批高斯数据，级可以等距排开，也可以疏密不同；编码可以一律存成 3 位，也可以常见的短、少见的长。这些办法一个比一个好，可是能好到哪里为止？有没有一条线，不管量化器怎样设计，都越不过去？这一章我们先求出最好的量化器，再找到这条线，最后量一量各种量化器离它还有多远。
 #
 # 整章是选读（★）。它用到的数学比大学一年级的微积分和概率论多一点，多出来的部分都在这里推导。跳过这一章也能学后面的内容，只需记住三个结论：带零点的整数网格总是包含 0（中平型）；编码的**熵**是无损存储这些编码所需比特数的下限；高斯数据每个数用 $R$ 比特，噪声功率不可能小于 $\sigma^2\,2^{-2R}$。
 #
@@ -81,7 +81,7 @@ def density(t):
 #
 # ### 两个必要条件
 #
-# 上一章的量化器都是等距的，但等距不是必须的。$L$ 个**重建值** $y_1 < \dots < y_L$ 可以自由选，把数轴分成量化区间的**门限** $t_1 < \dots < t_{L-1}$ 也可以自由选（记 $t_0 = -\infty$，$t_L = \infty$）。设 $x$ 的密度是 $f(x)$，噪声功率就是
+# 上一章的量化器都是等距的，但等距不是必须的。$L$ 个**重建值**（reconstruction level）$y_1 < \dots < y_L$ 可以自由选，把数轴分成量化区间（cell）的**门限**（threshold）$t_1 < \dots < t_{L-1}$ 也可以自由选（记 $t_0 = -\infty$，$t_L = \infty$）。设 $x$ 的密度是 $f(x)$，噪声功率就是
 #
 # $$
 # D = \sum_{i=1}^{L} \int_{t_{i-1}}^{t_i} (x - y_i)^2 f(x)\, \mathrm{d}x
@@ -111,7 +111,7 @@ def density(t):
 #
 # 〔[N11](06_summary.ipynb#公式总表)〕
 #
-# 门限位于相邻两个重建值的正中，每个重建值位于所在区间的质心。
+# 门限位于相邻两个重建值的正中，每个重建值位于所在区间的质心（centroid）。
 #
 # **【计算】** 高斯，$\sigma = 1$，$L = 2$。由对称性，门限是 0。两个重建值是多少？噪声功率是多少？
 #
@@ -174,7 +174,7 @@ for start in ([-5.0, 0.0, 5.0], [-5.2, -4.8, 3.0]):
     print(f"{str(start):20} {reached} {mse:12.3f} {moved.abs().max().item():24.4f}")
 
 # %% [markdown]
-# 第二次停住的地方，两个条件都满足（再走一步也不动），噪声却大几十倍：两个重建值挤在一簇里，剩下的一个夹在另外两簇中间。这是**局部最小**。
+# 第二次停住的地方，两个条件都满足（再走一步也不动），噪声却大几十倍：两个重建值挤在一簇里，剩下的一个夹在另外两簇中间。这是**局部最小**（local minimum）。
 #
 # 什么时候不必担心？如果 $\log f(x)$ 是凹函数，满足两个条件的量化器只有一个，它就是最优的（[Fleischer，1964；Trushkin，1982](references.ipynb)）。高斯、拉普拉斯、均匀分布都属于这种情形。样本没有这个保证，结果依赖起点，所以 $k$ 均值通常要多试几个起点；`lloyd_max` 对样本试两个起点，取较好的一个。
 #
@@ -243,7 +243,7 @@ for name, quantizer in both.items():
 # - **中升型**（mid-rise）：0 是门限，两边最近的重建值是 $\pm\Delta/2$。画成阶梯，曲线在 0 处正好升一级。没有一个重建值等于 0。
 # - **中平型**（mid-tread）：0 是重建值，阶梯在 0 处是平的。
 #
-# 整数量化器的重建值是 $\hat x = s\,(q - z)$。零点 $z$ 本身是一个编码，令 $q = z$ 就得到 $\hat x = 0$，所以**零点是整数编码时，网格总是中平型**。反过来，偶数个重建值若以 0 为中心对称地等距排开，正中间没有重建值，所以**级的个数为偶数的对称等距量化器是中升型**，Max 的表就是这样。二者不可兼得：既要包含 0 又要左右对称，级的个数必为奇数。8 个编码要么多出一个负的（$-4 \dots 3$），要么弃掉它，只用 7 个。
+# 整数量化器的重建值是 $\hat x = s\,(q - z)$。[**零点**](glossary.ipynb#量化参数)（zero point）$z$ 本身是一个编码，令 $q = z$ 就得到 $\hat x = 0$，所以**零点是整数编码时，网格总是中平型**。反过来，偶数个重建值若以 0 为中心对称地等距排开，正中间没有重建值，所以**级的个数为偶数的对称等距量化器是中升型**，Max 的表就是这样。二者不可兼得：既要包含 0 又要左右对称，级的个数必为奇数。8 个编码要么多出一个负的（$-4 \dots 3$），要么弃掉它，只用 7 个。
 #
 # **【预测】** 三种 3 位的网格，各取最好的步长，对高斯数据的噪声从小到大怎样排？
 
@@ -329,7 +329,7 @@ print(f"predicted, L to infinity: {3**0.5 * math.pi / 2:.3f}")
 #
 # 量化的编码怎样存最省？先看一个小例子。四个符号 A、B、C、D，出现的概率是 $\tfrac12$、$\tfrac14$、$\tfrac18$、$\tfrac18$。一律用 2 比特存，平均每个符号 2 比特。能不能更少？
 #
-# 让常见的短，少见的长：A 写成 0，B 写成 10，C 写成 110，D 写成 111。没有一个码字是另一个码字的开头，这叫**前缀码**（prefix code），所以连着写也不需要分隔符。
+# 让常见的短，少见的长：A 写成 0，B 写成 10，C 写成 110，D 写成 111。没有一个码字（code word）是另一个码字的开头，这叫**前缀码**（prefix code），所以连着写也不需要分隔符。
 #
 # **【计算】** 收到 `0100111`，原来是哪几个符号？平均每个符号用几比特？
 #
@@ -341,29 +341,29 @@ print(f"predicted, L to infinity: {3**0.5 * math.pi / 2:.3f}")
 #
 # </details>
 
+# %%
+words = {"A": "0", "B": "10", "C": "110", "D": "111"}
+p = {"A": 1 / 2, "B": 1 / 4, "C": 1 / 8, "D": 1 / 8}
+
 # %% tags=["fold"]
 def center(word):
     return sum(int(bit) / 2 ** (k + 1) for k, bit in enumerate(word)) + 0.5 ** (len(word) + 1)
 
 
-words = {"A": "0", "B": "10", "C": "110", "D": "111"}
 sheet = Sheet(panels=1, height=3.6)
-sheet.frame(0, "code tree", "share of all bit strings", "bits read", (0, 1), (3.9, -0.2))
+sheet.frame(0, "code tree", "share of all bit strings", "bits read", (0, 1), (4.4, -0.2))
+sheet.axes[0].set_yticks(range(4))
 for symbol, word in words.items():
     at, half = [center(word[:k]) for k in range(len(word) + 1)], 0.5 ** (len(word) + 1) - 0.004
     sheet.line(0, symbol, at, range(len(at)), color=BLUE, marker="o", markersize=4)
-    sheet.line(0, f"{symbol} share", [at[-1] - half, at[-1] + half], [3.6] * 2, color=RED)
+    sheet.line(0, f"{symbol} share", [at[-1] - half, at[-1] + half], [4.0] * 2, color=RED)
     sheet.restyle(0, f"{symbol} share", linewidth=9)
-    sheet.text(0, f"{symbol} word", at[-1] + 0.012, len(word) + 0.1, f"{symbol} = {word}")
+    sheet.text(0, f"{symbol} word", at[-1], len(word) + 0.42, f"{symbol} = {word}", ha="center")
 shares = ", ".join(f"{s} = {w}: {2.0 ** -len(w)}" for s, w in words.items())
 sheet.show("01b_rate_distortion-tree", shares=shares)
 
 # %% [markdown]
-# 图里从上往下读码字：往左走是 0，往右走是 1。下面的红条是每个码字占的份额：所有的 0–1 串里，以 0 开头的占一半，以 10 开头的占四分之一。长为 $\ell$ 的码字占 $2^{-\ell}$。前缀码的码字各占各的，不重叠，所以份额之和不超过 1（Kraft 不等式）：
-#
-# $$
-# \sum_q 2^{-\ell_q} \le 1
-# $$
+# 在图里从上往下读码字：往左走是 0，往右走是 1。下面的红条是每个码字占的份额：所有的 0–1 串里，以 0 开头的占一半，以 10 开头的占四分之一。长为 $\ell$ 的码字占 $2^{-\ell}$。前缀码的码字各占各的，不重叠，所以份额之和不超过 1，即 $\sum_q 2^{-\ell_q} \le 1$（Kraft 不等式）。
 #
 # 码字的长度于是成了一笔预算：要短，就要多占份额。份额该怎样分？按概率分最自然，$2^{-\ell_q} = p_q$，即
 #
@@ -379,7 +379,7 @@ sheet.show("01b_rate_distortion-tree", shares=shares)
 #
 # 〔[N13](06_summary.ipynb#公式总表)〕
 #
-# $H$ 叫**熵**（entropy），单位是比特（[Shannon，1948](references.ipynb)）。信息量用“比特”，存储用“位”，以后我们这样区分。
+# $H$ 叫[**熵**](glossary.ipynb#信息论)（entropy），单位是比特（[Shannon，1948](references.ipynb)）。信息量用“比特”，存储用“位”，以后我们这样区分。
 #
 # 有没有更好的分法？没有。设另一种码的长度是 $\ell_q$，份额是 $r_q = 2^{-\ell_q}$。$\log_2$ 是凹函数，由 Jensen 不等式（凹函数的平均不超过平均的函数值），
 #
@@ -387,14 +387,13 @@ sheet.show("01b_rate_distortion-tree", shares=shares)
 # H - \sum_q p_q \ell_q = \sum_q p_q \log_2 \frac{r_q}{p_q} \le \log_2 \sum_q r_q \le 0
 # $$
 #
-# 所以任何前缀码的平均长度都不小于 $H$。差额 $\sum_q p_q \log_2 (p_q/r_q)$ 叫 **KL 散度** $D_{\mathrm{KL}}$：实际的概率是 $p_q$，码却按 $r_q$ 设计，平均多花这么多比特。
+# 所以任何前缀码的平均长度都不小于 $H$。差额 $\sum_q p_q \log_2 (p_q/r_q)$ 叫 **KL 散度**（Kullback–Leibler divergence）$D_{\mathrm{KL}}$：实际的概率是 $p_q$，码却按 $r_q$ 设计，平均多花这么多比特。
 #
 # 上式还说明，$\sum_q p_q \log_2 (r_q/p_q) \le 0$ 对任何两组概率都成立，换成密度和积分也成立。请记住这个不等式，第 3 节的下界全靠它。
 #
 # $b$ 位的编码至多有 $2^b$ 种，各 $r_q = 2^{-b}$ 就是定长码，所以 $H \le b$，等号只在所有编码同样常见时成立。
 
 # %%
-p = {"A": 1 / 2, "B": 1 / 4, "C": 1 / 8, "D": 1 / 8}
 H = -sum(v * math.log2(v) for v in p.values())
 message = "AABACADB"  # as often as p says
 bits = "".join(words[symbol] for symbol in message)
@@ -554,7 +553,7 @@ for name, v in real.items():
     print(f"{entropy(residual(codes, 16)):15.2f}")
 
 # %% [markdown]
-# 照片只存相邻像素的差，就省下两比特多；和弦的波形很有规律，预测以后只要一比特多。PNG 和 FLAC 这类无损格式正是先预测、再编码。权重之间几乎没有关联，求差反而让熵变大，预测也省不下什么，所以对权重来说，$H$ 接近真正的下限。
+# 照片只存相邻像素的差，就省下两比特多；和弦的波形很有规律，预测以后只要一比特多。PNG 和 FLAC 这类无损格式正是先预测、再编码。权重之间几乎没有关联，求差反而让熵变大，预测也省不下什么，所以对权重来说，$H$ 接近真正的下限。（权重只有几千个，用频率代替概率，估出的熵略微偏低。）
 
 # %% [markdown]
 # ## 3 率失真
@@ -563,7 +562,7 @@ for name, v in real.items():
 #
 # 现在可以问那条越不过去的线了。把 $N$ 个数一起编码成一串比特，再从这串比特重建。定义
 #
-# - **码率**（rate）$R$：比特的总数除以 $N$，即平均每个数用几比特。定长码的 $R = b$；一个一个地做理想的熵编码，$R = H$。（信道编码里也有“码率”一词，与这里无关。）
+# - [**码率**](glossary.ipynb#信息论)（rate）$R$：比特的总数除以 $N$，即平均每个数用几比特。定长码的 $R = b$；一个一个地做理想的熵编码，$R = H$。（信道编码里也有“码率”一词，与这里无关。）
 # - **失真**（distortion）$D$：均方误差 $\mathbb{E}[(x - \hat x)^2]$ 对 $N$ 个数的平均。
 #
 # 对编码的方法不作限制，$N$ 可以任意大。码率不超过 $R$ 时，$D$ 所能达到的下确界记作 $D(R)$，叫**率失真函数**（rate–distortion function）。
@@ -576,7 +575,7 @@ for name, v in real.items():
 # I(x; \hat x) = h(x) - h(x \mid \hat x)
 # $$
 #
-# 其中 $h(x \mid \hat x)$ 是给定 $\hat x$ 时 $x$ 的条件密度的微分熵，再对 $\hat x$ 取平均。互信息对两个变量是对称的，也等于 $H(\hat x) - H(\hat x \mid x)$，所以 $I(x; \hat x) \le H(\hat x) \le R$：$R$ 比特带不来更多的信息。于是
+# 其中 $h(x \mid \hat x)$ 是给定 $\hat x$ 时 $x$ 的条件密度的微分熵，再对 $\hat x$ 取平均。互信息对两个变量是对称的，也等于 $H(\hat x) - H(\hat x \mid x)$，所以 $I(x; \hat x) \le H(\hat x)$；按上一节，平均码长不小于熵，$H(\hat x) \le R$。于是
 #
 # $$
 # R \ge h(x) - h(x \mid \hat x) = h(x) - h(e \mid \hat x) \ge h(x) - h(e) \ge h_{\mathrm G}(\sigma^2) - h_{\mathrm G}(D)
@@ -684,7 +683,7 @@ print("step/sigma   rate H   dB above the limit: middle, centroid   bits above (
 for s, (rate, middle, mean) in zip(steps, coded):
     gaps = [decibel(d / gaussian_distortion(rate, variance)) for d in (middle, mean)]
     extra = rate - math.log2(variance / middle) / 2
-    print(f"{s:10} {rate:8.3f} {gaps[0]:27.2f} {gaps[1]:10.2f} {extra:21.3f}")
+    print(f"{s:10} {rate:8.3f} {gaps[0]:27.2f} {gaps[1]:10.2f} {extra:21.2f}")
 
 # %% [markdown]
 # 步长变细，差距停在 1.53 dB，不再缩小。步长变粗，重建值放在正中的一列先变差，1 比特附近差 2.7 dB，再粗又变好（码率趋于 0 时什么也不传，差距自然为 0）。移到质心，差距始终不超过 1.53 dB 左右。所以**码率低的时候，必须把重建值移到质心**。还要注意，霍夫曼码每个符号至少 1 比特，码率低于 1 比特的几行只有联合编码才能达到。
