@@ -312,7 +312,8 @@ for name, v, tread, rise in (("normal", x, 1, 1), ("half zeros", half_zeros, 0.5
 # %% tags=["predict"]
 print(" L   Lloyd-Max   density f^(1/3)   density f   (MSE times L^2)")
 for levels in (8, 16, 32, 64, 128):
-    place = torch.special.ndtri((torch.arange(levels, dtype=torch.float64) + 0.5) / levels)
+    share = (torch.arange(levels, dtype=torch.float64, device=device) + 0.5) / levels
+    place = torch.special.ndtri(share)  # below it lies that share of a Gaussian
     third, same = round_to_levels(sample, 3**0.5 * place), round_to_levels(sample, place)
     errors = lloyd_max(levels, "normal").mse, power(sample - third), power(sample - same)
     print(f"{levels:3} {errors[0] * levels**2:10.3f} {errors[1] * levels**2:17.3f}", end="")
@@ -460,7 +461,7 @@ for counts in ([4, 2, 1, 1], [4, 3, 2, 1]):
 #
 # 多出的不到 1 比特，在 $H$ 很小时却是大数目：只要符号不止一种，每个码字至少 1 比特。
 #
-# 看一个极端的例子：三值权重 $-1$、$0$、$1$，九成是 0，其余各占一半。我们把相邻的几个权重合成一个大符号再编码，看平均每个权重用几比特。
+# 看一个极端的例子：三值权重 $-1$、$0$、$1$，九成是 0，$-1$ 和 $1$ 各占 5%。我们把相邻的几个权重合成一个大符号再编码，看平均每个权重用几比特。
 
 # %%
 ternary = {-1: 0.05, 0: 0.9, 1: 0.05}
