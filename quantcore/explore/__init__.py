@@ -55,7 +55,7 @@ def granularities() -> Control:
     return Control("granularity", tuple(LAYOUTS), "per tensor")
 
 
-def fit(x: Tensor, bits: int, symmetric: bool, **options) -> UniformQuantizer:
+def fit(x: Tensor, bits: int, symmetric: bool = True, **options) -> UniformQuantizer:
     """The signed quantizer of that bit width for x."""
     scheme = QuantizationScheme.from_bits(bits)
     return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
