@@ -134,11 +134,11 @@ def fake_quantization() -> Picture:
     )
     x = torch.linspace(-7, 7, 2801, requires_grad=True)
     x_hat = quantizer(x)
-    x_hat.sum().backward()
+    (gradient,) = torch.autograd.grad(x_hat.sum(), x)
     values, ends = x.detach().numpy(), (-7, 7)
     for y, curve, color, ylim in (
         (top, x_hat.detach(), BLUE, (-5.2, 4.2)),
-        (low, x.grad, ORANGE, (-0.3, 1.6)),
+        (low, gradient, ORANGE, (-0.3, 1.6)),
     ):
         place = (left, y - 0.8, wide, 1.6)
         inner = ax.inset_axes(place, transform=ax.transData, xlim=ends, ylim=ylim)
