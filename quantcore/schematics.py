@@ -66,9 +66,15 @@ def number_line(lo: float = -1.0, hi: float = 2.0, bits: int = 3, x: float = 0.7
     means = f"$q$ means $s\\,(q - z)$        $s$ = {s:.3f}        $z$ = {z}"
     _words(ax, ((left + right) / 2, 0.18), means)
     return sheet.show(
-        f"a real axis above the integers {scheme.qmin} to {scheme.qmax}: each stands below the "
-        f"value that it means, {s:.3f} from its neighbour; 0 stands above {z}, and "
-        f"x = {x:g} goes to {code}, which means {s * (code - z):.3f}"
+        "schematic-number-line",
+        range=f"[{lo:g}, {hi:g}]",
+        first=scheme.qmin,
+        last=scheme.qmax,
+        s=f"{s:.3f}",
+        z=z,
+        x=f"{x:g}",
+        q=code,
+        x_hat=f"{s * (code - z):.3f}",
     )
 
 
@@ -99,10 +105,7 @@ def integer_layer() -> Picture:
     _words(ax, (3.15, 0.3), "bias, int32")
     _words(ax, (3.3, 2.35), "$\\sum\\,(q_1 - z_1)(q_2 - z_2)$")
     _words(ax, (6.15, 2.35), "$M = s_1 s_2 / s_3 = m \\cdot 2^{-31-n}$")
-    return sheet.show(
-        "codes of x and of W, int8, are multiplied and added up in int32 with the bias, multiplied "
-        "by M and rounded; z3 is added, and the result is clamped to int8"
-    )
+    return sheet.show("schematic-integer-layer")
 
 
 def fake_quantization() -> Picture:
@@ -150,10 +153,7 @@ def fake_quantization() -> Picture:
     for at in ((-5.75, 0.22), (-0.5, 1.22), (5.25, 0.22)):
         _words(inner, at, f"× {at[1]:.0f}")
     _words(ax, (left + wide / 2, 1.95), "in range")
-    return sheet.show(
-        "forward: x goes through a staircase of eight steps to x-hat and on to the loss; backward: "
-        "the gradient is multiplied by a mask, 1 where x is in range and 0 outside"
-    )
+    return sheet.show("schematic-fake-quantization")
 
 
 def granularities(rows: int = 4, columns: int = 8, group: int = 4) -> Picture:
@@ -192,8 +192,11 @@ def granularities(rows: int = 4, columns: int = 8, group: int = 4) -> Picture:
         count = rows * columns // (high * wide)
         _words(ax, (columns / 2, rows + 0.5), f"{count} scale{'s' * (count > 1)}")
     return sheet.show(
-        f"one matrix of {rows} rows and {columns} columns three times: one colour per tensor, "
-        f"{rows} colours per channel, {rows * each} per group of {group}"
+        "schematic-granularities",
+        rows=rows,
+        columns=columns,
+        group=group,
+        groups=rows * each,
     )
 
 
