@@ -37,14 +37,14 @@
 #
 # | 部分 | 时间 |
 # |:--|:--|
-# | 1 从范围到 $s$ 和 $z$ | 15 分钟 |
-# | 2 零必须精确 | 15 分钟 |
-# | 3 对称与非对称 | 15 分钟 |
-# | 4 离群值与校准 | 20 分钟 |
-# | 5 静态范围与动态范围 | 10 分钟 |
-# | 6 粒度 | 15 分钟 |
+# | 1 从范围到 $s$ 和 $z$ | 10 分钟 |
+# | 2 零必须精确 | 12 分钟 |
+# | 3 对称与非对称 | 13 分钟 |
+# | 4 离群值与校准 | 22 分钟 |
+# | 5 静态范围与动态范围 | 12 分钟 |
+# | 6 粒度 | 17 分钟 |
 # | 7 坏的输入 | 5 分钟 |
-# | ★ 选读 | 25 分钟 |
+# | ★ 选读 | 15 分钟 |
 #
 # 输出通道、卷积的填充（padding）、ReLU 这几个词的意思，见[网络的最少知识](00_start.ipynb#网络的最少知识)。
 
@@ -779,3 +779,154 @@ table("method | 8 bits: dB | 4 bits: dB | 2 bits: dB | accuracy | dim, 8 bits: d
 print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float().mean():.3f}")
 
 # %% [markdown]
+# - 8 位时，除了 `percentile`，各种静态办法相差不大：第二个 ReLU 的输出没有突出的离群值。
+# - 2 位时才分出高下，`mse` 最好，准确率只损失 0.4 个百分点。
+# - 动态范围每张图片都合身，8 位时好 2 dB 多。图片变暗以后，静态范围大半闲着，动态范围不受影响。代价是运行时多扫一遍数据。
+#
+# 还有一种办法是把范围当作参数，和权重一起训练。**PACT** 学习 ReLU 的上限 $\alpha$：$\hat x$ 由截断到 $[0, \alpha]$ 的 $x$ 量化而来，损失对 $\alpha$ 的梯度只来自被截断的值（[Choi 等，2018](references.ipynb)）。**LSQ** 直接学习步长 $s$（[Esser 等，2020](references.ipynb)），梯度是
+#
+# $$
+# \frac{\partial \hat x}{\partial s} = \operatorname{rint}\!\left(\frac xs\right) - \frac xs
+# $$
+#
+# 这是范围以内的情形；范围以外，梯度是最外面的那个编码（$z = 0$ 时）。这个式子[均匀量化器](04_quantizer.ipynb)一章推导并验证。
+#
+# ## 6 粒度
+#
+# 一个离群值只连累和它共用 $s$ 的数。共用的数越少，受害的就越少。多少个数共用一个 $s$，叫[**粒度**](glossary.ipynb#量化参数)（granularity）。
+#
+# - **逐张量**（per tensor）：整个张量一个 $s$；
+# - **逐通道**（per channel）：每个输出通道一个 $s$，卷积的权重常用（[Krishnamoorthi，2018](references.ipynb)）；
+# - **逐组**（per group）：最后一维上每 $g$ 个数一个 $s$。
+
+# %%
+schematics.granularities()
+
+# %% [markdown]
+# 代价是 $s$ 自己也要存。每 $g$ 个 $b$ 位的权重配一个 32 位的 $s$，共 $g\,b + 32$ 位，平均每个权重占
+#
+# $$
+# b + \frac{32}{g} \text{ bits}
+# $$
+# 〔[P8](06_summary.ipynb#公式总表)〕
+#
+# 如今的 4 位权重格式把 $s$ 存成 16 位（fp16），于是是 $b + 16/g$；非对称还要加上 $z$ 的位数。QLoRA 再进一步，把每 64 个权重的 $s$ 又按 256 个一组量化成 8 位，外加每组一个 32 位的数（[Dettmers 等，2023](references.ipynb)）。
+#
+# **【计算】** 4 位、$g = 64$，下面四种存法平均各几位：$s$ 是 fp32；$s$ 是 fp16；$s$ 是 fp16 加 4 位的 $z$；QLoRA 的两级 $s$？
+
+# %% tags=["predict"]
+g = 64
+for name, extra in {
+    "fp32 scale": 32, "fp16 scale": 16, "fp16 scale, 4-bit zero point": 16 + 4,
+    "8-bit scale, fp32 for 256 of them": 8 + 32 / 256,
+}.items():
+    print(f"{name:35} {4 + extra / g:.4f} bits per weight")
+w = samples.digits_network()[5].weight.view(-1, g)
+p = QuantizationParams.from_tensor(w, INT4, axis=0)
+packed, scales = pack_int4(UniformQuantizer(p).quantize(w)), p.scale.half()
+print(f"counted in bytes, fp16 scale        {8 * (packed.nbytes + scales.nbytes) / w.numel():.4f}")
+
+# %% [markdown]
+# 把 $s$ 舍入成 fp16 会不会损失精度？fp16 有 11 位有效数字，相对误差不到 $2^{-11}$，而 4 位量化自己的相对误差有百分之几，所以看不出来。
+#
+# 用真正存下来的位数来比：4 位、每 32 个一组（fp16 的 $s$，共 4.5 位），SQNR 在 4 位逐张量和 5 位逐张量之间的什么位置？有离群值时呢？先想一想再往下看。
+#
+# 下面用训练好的手写数字网络。卷积层的权重形状是 `(32, 16, 3, 3)`，每个输出通道展平成一行。最后一列是同一个线性层，其中一个权重改成最大值的 8 倍。
+
+# %% tags=["fold"]
+layers = [network[i].weight.flatten(1).to(device) for i in (2, 5, 5)]
+layers[2] = layers[2].index_put((torch.tensor(0), torch.tensor(0)), 8 * layers[2].abs().max())
+cases = [(4, "tensor", {}), (5, "tensor", {}), (4, "channel", {"axis": 0})]
+cases += [(4, f"group {g}", {"group_size": g}) for g in (64, 32, 16)]
+rows = []
+for bits, name, options in cases:
+    row = [f"INT{bits} {name}"]
+    for w in layers:
+        quantizer = fit(w, bits, **options)
+        stored = bits + 16 * quantizer.params.scale.numel() / w.numel()
+        row += [f"{stored:.2f}", f"{sqnr_db(w, quantizer(w)):.1f}"]
+    rows.append(row)
+table("layout | conv: bits | dB | linear: bits | dB | with an outlier: bits | dB", rows)
+
+# %% [markdown]
+# - 没有离群值的两层：逐组量化比连接 4 位和 5 位两点的直线略高。例如线性层每 32 个一组用 4.5 位，直线上的值约是 19.8 dB，实测高出 2 dB。如果 $s$ 存成 32 位，这点好处就抵消了。
+# - 有离群值：逐张量差得很多，逐组受的影响小得多。离群值越突出，细粒度越值得。
+# - 卷积的位数比 $4 + 16/g$ 略多：144 不是 64 和 32 的倍数，每行的最后一组短一些，$s$ 就多一些。
+#
+# MX 格式每 32 个数共用一个 8 位的 $s$，而且限定为 2 的幂（[Open Compute Project，2023](references.ipynb)），[量化方案](02_schemes.ipynb)一章比较过。
+#
+# **【操作】** 下面的热图每行是一个输出通道。切换“粒度”：误差图的颜色怎样变淡，右图各行的 SQNR 怎样变？哪一行得益最多？
+
+# %%
+explore.granularity(layers[1][:, :64].contiguous().cpu(), bits=4, symmetric=True)
+
+# %% [markdown]
+# ### 通道在哪一维
+#
+# **【预测】** 输出通道总是第 0 维吗？
+#
+# <details><summary>参考答案</summary>
+#
+# 不是。`Linear` 和 `Conv2d` 的权重第 0 维是输出通道；`ConvTranspose2d`（转置卷积）的权重形状是 `(输入, 输出, 高, 宽)`，输出通道在第 1 维；分组的转置卷积是 `(输入, 输出/组数, 高, 宽)`。选错了维，程序不报错，只是误差变大。
+#
+# </details>
+#
+# 下面让八个输出通道的大小依次翻倍，分别沿两个维量化：
+
+# %% tags=["predict"]
+generator = torch.Generator().manual_seed(0)
+for kind, outputs in ((torch.nn.Conv2d, 0), (torch.nn.ConvTranspose2d, 1)):
+    name, shape = kind.__name__, kind(16, 8, 3).weight.shape
+    size = 2.0 ** torch.arange(8).view([-1 if d == outputs else 1 for d in range(4)])
+    w = torch.randn(shape, generator=generator) * size
+    for axis in (0, 1):
+        quantizer = UniformQuantizer(QuantizationParams.from_tensor(w, INT4, axis=axis))
+        e = ((w - quantizer(w)) / size).square().mean().item()
+        print(f"{name:15} {tuple(shape)!s:16} axis={axis}   MSE in each channel's unit {e:.3f}")
+
+# %% [markdown]
+# 选对了维度时，每个通道的误差都和这个通道自己的大小相称。选错了，小的通道和大的共用一个 $s$，几乎全成了 0。
+#
+# 激活值能不能也逐通道？不能沿输入通道：输入通道是求和的方向，沿这个方向变化的 $s$ 提不到求和号外面（[只用整数](04b_integer.ipynb)一章推导）。但可以**逐行**，每行（每张图片、每个词元）一个 $s$，它提得出来，大语言模型常用。逐组的权重也沿求和的方向变，所以要一组一组地求和，各乘各的 $s$，再加起来。
+#
+# ## 7 坏的输入
+#
+# 常见写法遇到很小的数、全零、NaN，各会怎样？常见写法给 $s$ 设了下限 $10^{-8}$，免得除以 0，所以全零没有问题。可是对很小的数，这个下限太大，结果全成了 0，这是第 ③ 处错误。NaN 没有检查，直接传了下去，这是第 ④ 处。
+
+# %%
+for name, values in {
+    "tiny": [1e-9, -1e-9, 5e-10], "all zeros": [0.0, 0.0, 0.0], "NaN": [1.0, torch.nan],
+}.items():
+    x = torch.tensor(values)
+    print(f"{name:10} tutorial ", *through(x, *tutorial_params(x, INT8), INT8))
+    if not x.isnan().any():
+        p = fit(x, 8, symmetric=False).params
+        print(f"{'':10} quantcore", *through(x, p.scale, p.zero_point, INT8))
+
+# %% [markdown]
+# `quantcore` 的原则：能算的算对，不能算的说清楚原因。每条报错信息都包含三项内容：哪个参数有问题、实际遇到了什么、应当怎么办。四处错误至此都改正了。
+
+# %%
+bad = {
+    "NaN": lambda: QuantizationParams.from_tensor(torch.tensor([1.0, torch.nan]), INT8),
+    "infinity": lambda: QuantizationParams.from_tensor(torch.tensor([1.0, torch.inf]), INT8),
+    "empty": lambda: QuantizationParams.from_tensor(torch.empty(0), INT8),
+    "axis": lambda: QuantizationParams.from_tensor(torch.ones(2, 3), INT8, axis=2),
+}
+for what, call in bad.items():
+    try:
+        call()
+    except (TypeError, ValueError) as error:
+        print(f"{what:9} {type(error).__name__}: {error}")
+
+# %% [markdown]
+# ## 小结
+#
+# - 非对称量化：$s = (x_{\max} - x_{\min})/(q_{\max} - q_{\min})$，$z = \operatorname{rint}(q_{\min} - x_{\min}/s)$；$z$ 是整数，是 0.0 的编码。范围两端的误差是 $s\,(z - z^*)$，不超过 $s/2$。
+# - 先把范围扩大到包含 0。否则 $z$ 会被截断，错误就看不见了：$[2, 3]$ 全变成 1。这一步的代价由范围的宽度之比决定，$[2, 3]$ 损失 9.5 dB，跨过 0 的数据没有损失。
+# - 有符号对称除以 $2^{b-1} - 1$；无符号对称除以 $2^b - 1$，数据不能有负值。除以 $2^{b-1}$ 时最大的正值差一步，除以 $(2^b - 1)/2$ 时差半步。数很多而位数少时，这样做更好；一组只有几十个数时相反。
+# - 步长还小时，离群值翻倍，其余各数的 SQNR 就少 6.02 dB。截断使步长变细，也丢掉离群值；位宽越低，越值得截断。
+# - 激活值的范围来自校准集，不能用测试集。用 $n$ 张图片的最大值作范围，新图片超出范围的概率约为 $1/(n+1)$。
+# - 粒度越细，误差通常越小，存 $s$ 越贵：每个权重 $b + 16/g$ 位（$s$ 为 fp16）或 $b + 32/g$ 位（$s$ 为 fp32）。输出通道不总在第 0 维。
+#
+# 下一章：[均匀量化器](04_quantizer.ipynb)。参数有了，量化还剩三步，次序一步也不能错。
