@@ -58,6 +58,7 @@ from torch.ao.quantization import MinMaxObserver
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import explore, noise_power, pack_int4, samples, schematics, sqnr_db
 from quantcore.calibration import METHODS
+from quantcore.explore import fit
 from quantcore.information import error_report
 from quantcore.sheet import BLUE, GREEN, RED, Sheet
 
@@ -69,12 +70,6 @@ INT4, INT8, UINT8 = (QuantizationScheme[name] for name in ("INT4", "INT8", "UINT
 device = "cuda" if torch.cuda.is_available() else "cpu"
 names = "relu", "normal", "uniform", "outliers"
 relu, normal, uniform, outliers = (samples.distribution(n, 10**5).to(device) for n in names)
-
-
-def fit(x, bits, symmetric=True, **options):
-    """The signed quantizer of that bit width for x."""
-    scheme = QuantizationScheme.from_bits(bits)
-    return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
 
 
 def ends(quantizer):
@@ -589,6 +584,7 @@ def divergence(points, counts, s, bits, inside):
     return torch.special.xlogy(p, p / q).sum().item() / math.log(2)
 
 
+# %%
 def least_divergence(x, bits):
     """The percentage of the range with the least D(P||Q)."""
     lo, hi = x.min().item(), x.max().item()
@@ -754,6 +750,7 @@ def static(bits, method):
     return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, method=method))
 
 
+# %%
 def dynamic(bits, x):
     """One range for each picture, taken from the picture itself."""
     scheme = QuantizationScheme.from_bits(bits, signed=False)
