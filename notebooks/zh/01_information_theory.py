@@ -634,8 +634,8 @@ for (name, (_, loading, _)), color in zip(three.items(), (BLUE, GREEN, RED)):
     sheet.line(0, f"{name}, predicted", widths, line, color=color, linewidth=1)
     sheet.points(0, f"{name}, measured", widths, found[name], color=color, markersize=9)
 sheet.legend(0, loc="upper left")
-last = ", ".join(f"{name} {found[name][-1]:.1f} dB" for name in three)
-sheet.show(f"SQNR over bit width, predicted lines and measured points; at 12 bits: {last}")
+last = {name: f"{found[name][-1]:.1f}" for name in three}
+sheet.show("information-three-sources", bits=widths[-1], **last)
 
 # %% [markdown]
 # 均匀分布处处吻合。另外两种有偏离，而且偏得有道理：
@@ -684,7 +684,7 @@ for b in (2, 4, 6, 8):
     print(f"{b} {steps[0]:9.4f} {steps[1]:14.4f} {steps[2]:19.4f} {lost[1]:15.2f} {lost[2]:6.2f}")
 
 # %% [markdown]
-# 位宽高时相差无几，位宽低时差得多，所以引用公式之前要看清范围量到哪里。
+# 位宽低时差得多，所以引用公式之前要看清范围量到哪里。
 #
 # 范围以内的误差来自舍入，叫[**颗粒噪声**](glossary.ipynb#信息论)（granular noise）；范围以外的误差来自截断，叫[**过载噪声**](glossary.ipynb#信息论)（overload noise）。设 $\sigma = 1$，密度 $f(x)$ 关于 0 对称。颗粒噪声就是把 $\Delta^2/12$ 限制在范围以内：$D_g \approx \frac{\Delta^2}{12}\, P(\lvert x \rvert \le c)$。〔[N8](06_summary.ipynb#公式总表)〕
 #
@@ -698,7 +698,7 @@ for b in (2, 4, 6, 8):
 # $$
 # 〔[N9](06_summary.ipynb#公式总表)〕
 #
-# 这一项与 ACIQ 选截断位置时用的相同（[Banner 等，2019](references.ipynb)）。颗粒那一项，论文取 $\Delta = 2c/2^b$，也不乘 $P(\lvert x\rvert \le c)$，所以位宽低时最好的 $c$ 与这里不同。
+# 这一项与 ACIQ 选截断位置时用的相同（[Banner 等，2019](references.ipynb)）。颗粒那一项，论文取 $\Delta = 2c/2^b$，也不乘 $P(\lvert x\rvert \le c)$，所以位宽低时得到的 $c$ 大一些。
 #
 # **【操作】** 先预测，再拖动。4 位，$c$ 从 4 减到 2，哪一种噪声变大，哪一种变小？最好的 $c$ 大约在哪里？换成 8 位呢？
 
@@ -708,11 +708,11 @@ explore.clipping(bits=4, clip=4.0)
 # %% [markdown]
 # <details><summary>参考答案</summary>
 #
-# $c$ 太大，步长粗，颗粒噪声占主导；$c$ 太小，截得多，过载噪声占主导。总噪声的谷底就是最好的 $c$。位宽越高，颗粒噪声越小，谷底越往右移。
+# $c$ 减小，颗粒噪声变小，过载噪声变大。总噪声的谷底就是最好的 $c$，4 位时约为 2.5。位宽越高，颗粒噪声越小，谷底越往右移。
 #
 # </details>
 #
-# 验证：4 位，把一百万个高斯数按是否落在 $[-c, c]$ 里分开测。`middles` 的范围量到外边缘，所以传给它 $A = c\,2^b/(2^b - 1)$。落在范围外的样本很少，抽样误差较大，过载噪声的两列会相差百分之几。
+# 取 4 位，把高斯数按是否落在 $[-c, c]$ 里分开测。`middles` 的范围量到外边缘，所以传给它 $A = c\,2^b/(2^b - 1)$。范围外的样本很少，所以过载噪声有百分之几的抽样误差。
 
 # %%
 b = 4
@@ -727,7 +727,7 @@ for c in (1.5, 2.0, 2.5, 3.0, 4.0):
 # %% [markdown]
 # ### 最好的范围随位宽变
 #
-# `optimal_uniform` 不用近似，直接求均方误差最小的等距重建值，最外面的一级就是最好的 $c$。下表把它与两个式子之和的谷底对照；`ACIQ` 一列是换成论文的颗粒项时的谷底；最后一列是每多一位，SQNR 多几分贝。
+# `optimal_uniform` 不用近似，直接求均方误差最小的等距重建值。下表把它最外面的一级（`exact`）与两式之和的谷底对照；`ACIQ` 一列换成论文的颗粒项；最后一列是每多一位，SQNR 增加几分贝。
 
 # %% tags=["fold"]
 clips = torch.linspace(0.5, 6, 5501, dtype=torch.float64)
@@ -747,13 +747,13 @@ for b in range(2, 9):
 #
 # <details><summary>参考答案</summary>
 #
-# 多一位，量化级多一倍，但最好的 $c$ 也变大了，步长没有减到一半。“每位 6 dB”要求范围不变，而且没有截断。对高斯，这两条不能同时满足。
+# 多一位，最好的 $c$ 也变大，步长没有减到一半。“每位 6 dB”要求范围不变，而且没有截断。对高斯，这两条不能同时满足。
 #
 # </details>
 #
 # ### 最小值到最大值，是最保险的范围吗
 #
-# 取数据的最小值和最大值作范围，什么也不截断，听上去最稳妥。
+# 取最小值到最大值作范围，什么也不截断，听上去最稳妥。
 #
 # **【预测】** 同样是高斯，样本从一千个增加到一百万个。最大值怎样变？4 位量化的噪声怎样变？
 
@@ -767,7 +767,7 @@ for count in (10**3, 10**4, 10**5, 10**6):
     print(f"{count:7} {x.abs().max().item():8.2f} {noise[0]:17.4f} {noise[1]:22.4f}")
 
 # %% [markdown]
-# 数据越多，最大值越大，步长越粗，噪声一路上升：为了保住百万分之一的数据，其余的数据都付出了代价。只要允许截断，噪声就几乎不再随样本数增长。所以“不截断”不等于“保险”。怎样选范围，是[量化参数](03_params.ipynb)一章的题目。
+# 数据越多，最大值越大，噪声一路上升：为了保住百万分之一的数据，其余的都付出了代价。只要允许截断，噪声几乎不再增长。所以“不截断”不等于“保险”。选范围的方法见[量化参数](03_params.ipynb)一章。
 
 # %% [markdown]
 # ## 小结
