@@ -26,11 +26,11 @@
 #
 # | 部分 | 时间 |
 # |:--|:--|
-# | 1 整数网格 | 25 分钟 |
+# | 1 整数网格 | 26 分钟 |
 # | 2 编码的换算 | 10 分钟 |
 # | 3 打包成字节 | 20 分钟 |
 # | 4 不等距的网格 | 30 分钟 |
-# | 小结 | 5 分钟 |
+# | 小结 | 3 分钟 |
 # | ★ 选读 | 5 分钟 |
 
 # %%
@@ -700,7 +700,8 @@ for name, predicted in (("INT8", 20 * math.log10(16)), ("FP8 E4M3", 0), ("FP8 E5
 # %% tags=["fold"]
 gamma = 10 ** ((20 * math.log10(2 ** (8 - 3)) + 10 * math.log10(3 / (32 * math.log(2)))) / 20)
 e4m3 = 10 * math.log10(4**3 * 32 * math.log(2))
-print(f"equal at Gamma = {gamma:.1f}\nGamma   INT8 predicted, measured   E4M3 predicted, measured, dB")
+print(f"equal at Gamma = {gamma:.1f}")
+print("Gamma   INT8 predicted, measured   E4M3 predicted, measured, dB")
 for g in (6, 8, gamma, 16, 32):
     step, unit = 2 * g / 256, g / 448
     integers = step * rint(gaussian / step).clamp(-128, 127)
@@ -770,7 +771,8 @@ explore.formats()
 
 # %% tags=["fold"]
 names = ("INT4", "FP4 E2M1", "NF4", "INT8", "FP8 E4M3", "FP8 E5M2")
-columns = {k: samples.distribution(k).double() for k in ("uniform", "normal", "laplace", "outliers")}
+shapes = "uniform", "normal", "laplace", "outliers"
+columns = {shape: samples.distribution(shape).double() for shape in shapes}
 columns["weights"] = w.detach().flatten().double()
 grids = {name: format_levels(name) / format_levels(name).abs().max() for name in names}
 print("SQNR, dB   " + "".join(f"{k:>10}" for k in columns))
