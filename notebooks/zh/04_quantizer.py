@@ -95,15 +95,15 @@ print("x        ", "".join(f"{v:7.4g}" for v in tricky.tolist()))
 print("ours     ", "".join(f"{v:7.0f}" for v in ours.tolist()))
 print("quantcore", "".join(f"{v:7}" for v in unit.quantize(tricky).tolist()))
 normal = samples.distribution("normal", 10**5)
-by_core = fit(normal, 8, symmetric=False)
-p = by_core.params
+core = fit(normal, 8, symmetric=False)
+p = core.params
 codes = quantize(normal, p.scale, p.zero_point, p.qmin, p.qmax)
-print("100,000 codes equal: ", torch.equal(codes.to(p.dtype), by_core.quantize(normal)))
+print("100,000 codes equal: ", torch.equal(codes.to(p.dtype), core.quantize(normal)))
 values = dequantize(codes, p.scale, p.zero_point)
-print("100,000 values equal:", torch.equal(values, by_core(normal)))
+print("100,000 values equal:", torch.equal(values, core(normal)))
 
 # %% [markdown]
-# 三行代码和 `quantcore` 处处一致，在棘手的值上也一致。`by_core(normal)` 先量化、再反量化，得到的仍是浮点数，只是都落在[**网格**](glossary.ipynb#量化)（grid）上，这就是**伪量化**。
+# 三行代码和 `quantcore` 处处一致。`core(normal)` 先量化、再反量化，得到的仍是浮点数，只是都落在[**网格**](glossary.ipynb#量化)（grid）上，这就是**伪量化**。
 #
 # 下面故意把每一步做错，看看各会造成什么后果。
 #
@@ -162,11 +162,13 @@ def wrong(v, z):
 
 
 print("z = 1           predicted   wrong")
-for name, dtype, w in (("uniform", torch.float32, 24), ("uniform", torch.bfloat16, 8),
-                       ("normal", torch.bfloat16, None), ("laplace", torch.bfloat16, None)):  # fmt: skip
+float32, bfloat16 = (torch.float32, 24), (torch.bfloat16, 8)
+for name, (dtype, w) in (
+    ("uniform", float32), ("uniform", bfloat16), ("normal", bfloat16), ("laplace", bfloat16)
+):
     u = samples.distribution(name, 10**6)
     u = (u / u.abs().max() * 127).to(dtype)
-    predicted = "" if w is None else f"{2 ** (8 - w) / 3:.3f}"
+    predicted = "" if name != "uniform" else f"{2 ** (8 - w) / 3:.3f}"
     print(f"{name:8} {str(dtype)[6:]:8} {predicted:>7} {wrong(u, 1).float().mean():7.3f}")
 
 # %% [markdown]
@@ -264,14 +266,14 @@ for name in ("rint", "half up"):
 # </details>
 
 # %% tags=["predict"]
-print("loss by truncation:  predicted   measured, dB")
+print("lost by truncation:  predicted   measured, dB")
 for name, bits in (("uniform", 8), ("normal", 8), ("normal", 4), ("normal", 2)):
     x = samples.distribution(name, 10**6)
     s, power = fit(x, bits).params.scale, {}
     for rule in ("rint", "trunc"):
         power[rule] = (x - s * rules[rule](x / s)).double().square().mean()
-    loss = 10 * torch.log10(power["trunc"] / power["rint"]).item()
-    print(f"{name:8} {bits} bits {20 * torch.tensor(2.0).log10():13.2f} {loss:10.2f}")
+    lost = 10 * torch.log10(power["trunc"] / power["rint"]).item()
+    print(f"{name:8} {bits} bits {20 * torch.tensor(2.0).log10():13.2f} {lost:10.2f}")
 
 # %% [markdown]
 # 均匀分布时，少写一个 `round`，8 位量化器就成了 7 位的。
@@ -645,7 +647,7 @@ print(f"with mask, and decay  {descend(masked, held, 0.0, 100, decay=0.01):6.1f}
 #
 # ## 4 穿过量化器训练
 #
-# 做一个小实验：$y = Xw$，四个权重，每个只许用 3 位。输入的各列是相关的。为了排除偶然性，随机生成 50 个问题同时求解。每个问题有三批数据：一批训练，一批（验证）选择停在哪一步，一批只用来报告结果。损失以 $y$ 的功率为单位，所以 $\hat w = 0$ 时损失正好是 1。
+# 做一个小实验：$y = Xw$，四个权重，每个只许用 3 位。输入的各列是相关的。随机生成 50 个问题同时求解，以排除偶然性。每个问题有三批数据：一批训练，一批（验证）选择停在哪一步，一批只用来报告结果。损失以 $y$ 的功率为单位，所以 $\hat w = 0$ 时损失正好是 1。
 #
 # 如果已经知道真正的权重，逐个舍入到最近的重建值，损失是不是就最小？
 #
@@ -670,19 +672,17 @@ def draw(*shape):
 mix = draw(50, 4, 4)  # one for each problem: it makes the columns of X depend on each other
 x_train, x_valid, x_test = (draw(50, 64, 4) @ mix for _ in range(3))
 target = draw(50, 4)
-weights = UniformQuantizer(
-    QuantizationParams.from_tensor(target, QuantizationScheme.INT3, axis=0)
-)
-
-
-def loss(x, w):
-    error, y = x @ (w - target)[..., None], x @ target[..., None]
-    return error.square().mean((1, 2)) / y.square().mean((1, 2))
+weights = fit(target, 3, axis=0)  # a scale for each problem
 
 # %% [markdown]
 # 训练重复三件事：向前，`backward`，走一步。`history` 记下每一步的 $w$。
 
 # %%
+def loss(x, w):
+    error, y = x @ (w - target)[..., None], x @ target[..., None]
+    return error.square().mean((1, 2)) / y.square().mean((1, 2))
+
+
 def train(quantizer, start, shrink=False):
     w, history = start.clone().requires_grad_(), []
     for step in range(500):
@@ -693,11 +693,6 @@ def train(quantizer, start, shrink=False):
             w -= 0.1 * (1 - step / 500 * shrink) * w.grad
     return torch.stack(history)
 
-
-def chosen(history):
-    on_valid = torch.stack([loss(x_valid, weights(w)) for w in history])
-    return history[on_valid.argmin(0), torch.arange(50)]  # a step for each problem
-
 # %% [markdown]
 # 比较三类做法：
 #
@@ -706,6 +701,11 @@ def chosen(history):
 # - 全部试一遍：$8^4 = 4096$ 组编码里，报告数据上损失最小的一组。这是下界。
 
 # %%
+def chosen(history):
+    on_valid = torch.stack([loss(x_valid, weights(w)) for w in history])
+    return history[on_valid.argmin(0), torch.arange(50)]  # a step for each problem
+
+
 s_weights, zeros = weights.params.scale[:, None], torch.zeros_like(target)
 runs = {
     "true derivative": train(lambda w: s_weights * (w / s_weights).round().clamp(-4, 3), zeros),
@@ -713,6 +713,8 @@ runs = {
     "shrinking rate": train(weights, zeros, shrink=True),
     "from the true weights": train(weights, target),
 }
+
+# %% tags=["fold"]
 every_code = torch.cartesian_prod(*[torch.arange(-4.0, 4.0, dtype=torch.float64)] * 4)
 best = []
 for i in range(50):
@@ -732,14 +734,14 @@ for name, values in rows.items():
     print(f"{name:36} {values.median():11.4f} {better:21} {worse:7}")
 
 # %% [markdown]
-# 从表里读出四件事：
+# 从表里看出：
 #
-# - 照真导数训练，一步也没有动，损失正好是 1，和预测的一样。
+# - 照真导数训练，一步也没有动，损失正好是 1。
 # - 从 0 开始的直通估计器，只知道权重的范围（它定了 $s$），也能走到逐个舍入附近：选步以后，比逐个舍入好的和差的一样多。
 # - 它的**最后一步**却大多比逐个舍入差；学习率逐渐减小，也只挽回一部分。
-# - 从真正的权重开始，再选步，几乎不会比逐个舍入差，常常更好，但离下界还有距离。所以实际的量化感知训练总是从训练好的网络开始。
+# - 从真正的权重开始，再选步，几乎不会比逐个舍入差，常常更好，但离下界还有距离。所以实际的量化感知训练从训练好的网络开始。
 #
-# 选步和报告用的是两批数据。如果直接在报告用的数据上挑最好的一步，结果会偏乐观。
+# 选步和报告用的是两批数据。在报告用的数据上选步，结果会偏乐观。
 #
 # 最后一步为什么差？画出来看。右图是其中一个权重的最后 40 步。
 
@@ -772,7 +774,7 @@ ends = {"low": f"{low:.0f}", "high": f"{high:.0f}", "flips": flips[i, j].item()}
 sheet.show("quantizer-oscillation", **levels, **ends)
 
 # %% [markdown]
-# 这个权重在两级之间的分界线上来回越过，编码跟着跳变，这叫**振荡**（oscillation）。多数权重到最后还在跳变。真正想要的值在两级之间：在下面一级，梯度要它往上；到了上面一级，梯度要它往下。直通估计器的梯度在最优处也不变成 0，学习率固定就永远停不下来。所以实际训练时学习率要逐渐减小，并且用验证数据选步；抑制振荡的办法见 [Nagel 等，2022](references.ipynb)。直通估计器是有用的近似，不保证收敛到最好的编码。
+# 这个权重在两级之间的分界线上来回越过，编码跟着跳变，这叫**振荡**（oscillation）。多数权重到最后还在跳变。想要的值在两级之间：在下面一级，梯度要它往上；到了上面一级，梯度要它往下。直通估计器的梯度在最优处也不变成 0，学习率固定就永远停不下来。所以实际训练时学习率要逐渐减小，并且用验证数据选步；抑制振荡的办法见 [Nagel 等，2022](references.ipynb)。直通估计器是有用的近似，不保证收敛到最好的编码。
 #
 # ### 让范围也学
 #
@@ -821,18 +823,17 @@ print("formula  ", "".join(f"{v:7.2f}" for v in formula.tolist()))
 print("backward ", "".join(f"{v:7.2f}" for v in s.grad.tolist()))
 
 # %% [markdown]
-# 公式和 `backward` 一致。可是 $\operatorname{rint}$ 的导数其实是 0，这个梯度能信吗？
-#
-# 看均方误差 $D(s) = \mathbb{E}[e^2]$。分界线上 $\hat x$ 跳变，$e$ 从 $s/2$ 变成 $-s/2$，而 $e^2$ 是连续的，所以 $D$ 的真导数存在，可以用差商 $\bigl(D(s + h) - D(s - h)\bigr)/(2h)$ 来测。没有截断的 $x$ 上，真导数用的是 $\partial\hat x/\partial s = \operatorname{rint}(x/s)$，Q6 用的是 $\operatorname{rint}(x/s) - x/s$，两者给出的 $\mathrm{d}D/\mathrm{d}s$ 相差 $\tfrac{2}{s}\,\mathbb{E}[x\,e]$，期望只算没有截断的 $x$。误差与信号[越不相关](01_information_theory.ipynb)，Q6 就越准。
+# 公式和 `backward` 一致。可是 $\operatorname{rint}$ 的导数其实是 0，这个梯度可信吗？看均方误差 $D(s) = \mathbb{E}[e^2]$。分界线上 $\hat x$ 跳变，$e$ 从 $s/2$ 变成 $-s/2$，而 $e^2$ 是连续的，所以 $D$ 的真导数存在，可以用差商 $\bigl(D(s + h) - D(s - h)\bigr)/(2h)$ 来测。没有截断的 $x$ 上，真导数用的是 $\partial\hat x/\partial s = \operatorname{rint}(x/s)$，Q6 用的是 $\operatorname{rint}(x/s) - x/s$，两者给出的 $\mathrm{d}D/\mathrm{d}s$ 相差 $\tfrac{2}{s}\,\mathbb{E}[x\,e]$，期望只算没有截断的 $x$。误差与信号[越不相关](01_information_theory.ipynb)，Q6 就越准。
 
 # %%
 gaussian = samples.distribution("normal", 10**5).double()
 
 
 def distortion(s, bits):
-    return (gaussian - learned(gaussian, s, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)).square().mean()
+    half = 2 ** (bits - 1)
+    return (gaussian - learned(gaussian, s, -half, half - 1)).square().mean()
 
-
+# %% tags=["fold"]
 print("bits     s   true slope      Q6   difference   2 E[x e] / s")
 for bits, start in ((3, 0.4), (3, 0.6), (3, 0.9), (2, 1.0), (4, 0.3)):
     s = torch.tensor(start, dtype=torch.float64, requires_grad=True)
@@ -862,7 +863,7 @@ for bits in (3, 4):
         print(f"{bits:4}   {name:8} {value:7.3f} {distortion(value, bits):14.4f}")
 
 # %% [markdown]
-# 差不多：两者求的是同一个最小值，`mse` 靠搜索，学习靠梯度。学习的好处是它可以直接减小任务的损失，而不只是均方误差。回到够不着目标的那个例子，让 $s$ 也学，$w$ 就不会停住：
+# 差不多：两者求的是同一个最小值，`mse` 靠搜索，学习靠梯度。学习的好处是可以直接减小任务的损失。回到够不着目标的那个例子，让 $s$ 也学，$w$ 就不会停住：
 
 # %%
 w, s = (torch.tensor(v, requires_grad=True) for v in (1.5, 0.5))
@@ -889,7 +890,7 @@ for goal in (3.0, 0.0):
 #
 # 准确率一行依据 [Nagel 等，2021](references.ipynb)；[真正的网络](05b_network.ipynb)一章用同一个网络把两种做法都量一遍。
 #
-# **【思考】** 三个任务，各选哪一种：8 位的图像分类网络，没有训练数据；3 位的同一个网络，有全部训练数据；70 亿参数的语言模型，权重 4 位，一块显卡。
+# **【思考】** 三个任务各选哪一种？8 位的图像分类网络，没有训练数据；同一个网络，3 位，有训练数据；70 亿参数的语言模型，权重 4 位，一块显卡。
 #
 # <details><summary>参考答案</summary>
 #
