@@ -204,7 +204,7 @@ for z in (1, 2, 16, 64, 112, 128):
 # |:--|:--|:--|
 # | 四舍六入五成双，$\operatorname{rint}$ | 相邻的偶数 | GB/T 8170，IEEE 754 的默认规则，ONNX；`torch.round`，`numpy.rint`，Python 的 `round`，C 的 `rint` |
 # | 四舍五入，$\lfloor u + \tfrac12\rfloor$ | 往上 | 手写的 `floor(x + 0.5)`，JavaScript 的 `Math.round` |
-# | $\operatorname{round}_{\text{away}}$ | 远离零 | C 的 `round`，TensorFlow Lite 的量化算子 |
+# | $\operatorname{round}_{\text{away}}$ | 远离零 | C 的 `round`，TensorFlow Lite 的参考实现 |
 # | 截尾 | 不看一半，总是向零 | C 的 `(int)x`，Python 的 `int(x)` |
 #
 # 对正数，第二种和第三种相同；对负的半整数，两种相差 1。
@@ -245,7 +245,8 @@ for name in ("rint", "half up"):
     image = pixels
     for _ in range(5):
         image = rules[name]((image[:, 0::2] + image[:, 1::2]) / 2)
-    predicted, after = share / 2 * (name == "half up"), (image.mean() - pixels.mean()).item()
+    predicted = {"rint": 0.0, "half up": share / 2}[name]
+    after = (image.mean() - pixels.mean()).item()
     print(f"{name:9} {share:8.2f} {predicted:16.3f} {bias:10.3f} {after:16.2f}")
 
 # %% [markdown]
@@ -301,15 +302,13 @@ print("clamp          ", clipped.int().tolist(), "  error", (u - clipped).tolist
 # %% [markdown]
 # 有饱和截断，超出多少就错多少；没有饱和截断，只要超出一点，就错整整 256。
 #
-# > **三种“截断”，不是一回事。** 学过 C 语言的读者请留意：C 语言教材把宽整数转换成窄整数、丢掉高位，也叫“截断”。那种截断会绕回，恰好与本课的截断相反。
-# >
-# > | 名称 | 英文 | 做什么 | 200 存进 int8 | 2.7 变成整数 |
-# > |:--|:--|:--|:--|:--|
-# > | 饱和截断，限幅（本课的“截断”） | clipping，saturation | 超出范围的值停在端点上 | 127 | |
-# > | 整型转换的截断（C 语言） | truncation | 丢掉高位，会绕回（wrap-around） | $-56$ | |
-# > | 截尾，向零取整 | truncation | 丢掉小数部分 | | 2 |
-# >
-# > 以后单说“截断”，都指饱和截断。
+# > **三种“截断”，不是一回事。** 学过 C 语言的读者请留意：C 语言教材把宽整数转换成窄整数、丢掉高位，也叫“截断”。那种截断会绕回，恰好与本课的截断相反。以后单说“截断”，都指饱和截断。
+#
+# | 名称 | 英文 | 做什么 | 200 存进 int8 | 2.7 变成整数 |
+# |:--|:--|:--|:--|:--|
+# | **饱和截断**，限幅（本课的“截断”） | clipping，saturation | 超出范围的值停在端点上 | 127 | |
+# | 整型转换的截断（C 语言） | truncation | 丢掉高位，会绕回（wrap-around） | $-56$ | |
+# | 截尾，向零取整 | truncation | 丢掉小数部分 | | 2 |
 #
 # 截断放在哪一步？取编码范围 $[0, 255]$，$z = 128$。下表第 1 行先把 $x/s$ 截断到 $[0, 255]$，再舍入、加 $z$。这是错的，因为 $[0, 255]$ 是编码 $q$ 的范围，不是 $x/s$ 的范围。第 2 行先把 $x/s$ 截断到 $[0 - z,\ 255 - z]$。这是对的，因为范围的两端跟着移动了 $z$，而且两端都是整数，截断和舍入可以交换。
 
@@ -404,13 +403,15 @@ explore.staircase(bits=3, symmetric=False)
 # \lvert x - \hat x\rvert \le \frac{s}{2}
 # $$
 #
-# 〔[Q3](06_summary.ipynb#公式总表)〕　因为 $\operatorname{rint}$ 移动 $x/s$ 不超过 $\tfrac12$，再乘 $s$ 就是 $s/2$。
+# 〔[Q3](06_summary.ipynb#公式总表)〕
+#
+# 因为 $\operatorname{rint}$ 移动 $x/s$ 不超过 $\tfrac12$，再乘 $s$ 就是 $s/2$。
 #
 # 2. **幂等。** 对任何 $x$，$Q(Q(x)) = Q(x)$。因为 $\hat x/s = q - z$ 已经是整数，舍入不改变它；加上 $z$ 得到 $q$，本来就在范围里，截断也不改变它。
 # 3. **单调。** 如果 $x \le y$，那么 $Q(x) \le Q(y)$。因为除以正数、舍入、加常数、截断、乘以正数，每一步都单调。
 # 4. **0 精确。** $Q(0) = 0$。因为 $\operatorname{rint}(0) + z = z$，零点 $z$ 在编码的范围里，而 $s\,(z - z) = 0$。
 #
-# 〔2 到 4：[Q4](06_summary.ipynb#公式总表)〕
+# 〔第 2 到第 4 条：[Q4](06_summary.ipynb#公式总表)〕
 #
 # **【思考】** 这些是实数的证明，程序用的却是浮点数。哪一条会被浮点运算自己的舍入破坏？
 #
@@ -551,7 +552,7 @@ for name, f in {
 # 写成 $x$ 的区间，就是 $s\,(q_{\min} - z - \tfrac12) \le x \le s\,(q_{\max} - z + \tfrac12)$，恰在端点上的半整数看偶数在哪一边。
 
 # %% [markdown]
-# 上图就是伪量化的一次向前和一次求导。下图从 2 位开始，级少，看得清楚；右图的橙线就是 Q5。
+# 上图就是伪量化的一次向前和一次求导。下图从 2 位开始，量化级少，看得清楚；右图的橙线就是 Q5。
 #
 # **【操作】** 拖动之前先想：位宽加大，橙线为 1 的一段变宽还是变窄？再勾上“对称”呢？
 #
@@ -647,7 +648,7 @@ print(f"with mask, and decay  {descend(masked, held, 0.0, 100, decay=0.01):6.1f}
 #
 # ## 4 穿过量化器训练
 #
-# 做一个小实验：$y = Xw$，四个权重，每个只许用 3 位。输入的各列是相关的。随机生成 50 个问题同时求解，以排除偶然性。每个问题有三批数据：一批训练，一批（验证）选择停在哪一步，一批只用来报告结果。损失以 $y$ 的功率为单位，所以 $\hat w = 0$ 时损失正好是 1。
+# 做一个小实验：$y = Xw$，四个权重，每个只许用 3 位。输入的各列是相关的。随机生成 50 个问题同时求解，以排除偶然性。每个问题有三批数据：一批训练，一批验证（选择停在哪一步），一批只用来报告结果。损失以 $y$ 的功率为单位，所以 $\hat w = 0$ 时损失正好是 1。
 #
 # 如果已经知道真正的权重，逐个舍入到最近的重建值，损失是不是就最小？
 #
@@ -673,9 +674,6 @@ mix = draw(50, 4, 4)  # one for each problem: it makes the columns of X depend o
 x_train, x_valid, x_test = (draw(50, 64, 4) @ mix for _ in range(3))
 target = draw(50, 4)
 weights = fit(target, 3, axis=0)  # a scale for each problem
-
-# %% [markdown]
-# 训练重复三件事：向前，`backward`，走一步。`history` 记下每一步的 $w$。
 
 # %%
 def loss(x, w):
@@ -748,15 +746,15 @@ for name, values in rows.items():
 # %% tags=["fold"]
 last = runs["straight-through"][460:] / s_weights  # (40 steps, 50 problems, 4 weights)
 flips = (torch.round(last).diff(dim=0) != 0).sum(0)
-two_codes = torch.round(last.amax(0)) - torch.round(last.amin(0)) == 1
-i, j = divmod(((last.amax(0) - last.amin(0)) * two_codes).argmax().item(), 4)
+clear = (last.amax(0) - last.amin(0)) * (flips > 20)  # one that moves far enough to be seen
+i, j = divmod(clear.argmax().item(), 4)
 path, code = last[:, i, j], torch.round(last[:, i, j])
 sheet, t = Sheet(2), torch.arange(500)
 curve = torch.stack([loss(x_test, weights(w)) for w in runs["straight-through"]]).median(1).values
 sheet.frame(0, "median loss of 50 problems", "step", "loss", (0, 500), (3e-3, 3), yscale="log")
 sheet.line(0, "straight-through", t, curve, color=BLUE)
-for name, level, color in (("rounded to nearest", nearest, RED), ("best", torch.stack(best), GREEN)):
-    sheet.line(0, name, [0, 500], [level.median().item()] * 2, color=color, linestyle="--")
+for name, losses, color in (("nearest", nearest, RED), ("best", torch.stack(best), GREEN)):
+    sheet.line(0, name, [0, 500], [losses.median().item()] * 2, color=color, linestyle="--")
 sheet.legend(0)
 
 # %% tags=["fold"]
@@ -774,7 +772,7 @@ ends = {"low": f"{low:.0f}", "high": f"{high:.0f}", "flips": flips[i, j].item()}
 sheet.show("quantizer-oscillation", **levels, **ends)
 
 # %% [markdown]
-# 这个权重在两级之间的分界线上来回越过，编码跟着跳变，这叫**振荡**（oscillation）。多数权重到最后还在跳变。想要的值在两级之间：在下面一级，梯度要它往上；到了上面一级，梯度要它往下。直通估计器的梯度在最优处也不变成 0，学习率固定就永远停不下来。所以实际训练时学习率要逐渐减小，并且用验证数据选步；抑制振荡的办法见 [Nagel 等，2022](references.ipynb)。直通估计器是有用的近似，不保证收敛到最好的编码。
+# 这个权重在两级之间的分界线上来回越过，编码跟着跳变，这叫**振荡**（oscillation）。多数权重到最后还在跳变。想要的值在两级之间：在下面一级，梯度要它往上；到了上面一级，梯度要它往下。直通估计器的梯度在最优处也不是 0，学习率固定就停不下来。所以训练时学习率要逐渐减小，并且用验证数据选步；抑制振荡的办法见 [Nagel 等，2022](references.ipynb)。直通估计器是有用的近似，不保证收敛到最好的编码。
 #
 # ### 让范围也学
 #
@@ -804,7 +802,7 @@ sheet.show("quantizer-oscillation", **levels, **ends)
 #
 # 〔[Q6](06_summary.ipynb#公式总表)〕
 #
-# 更早的 PACT（[Choi 等，2018](references.ipynb)）学习截断的位置 $\alpha = s\,q_{\max}$，没有截断的值的梯度当作 0。用 `detach` 核对公式：
+# （原文的条件写在 $x/s$ 上，和这里相差两端的半个步长。）更早的 PACT（[Choi 等，2018](references.ipynb)）学习截断的位置 $\alpha = s\,q_{\max}$，没有截断的值的梯度当作 0。用 `detach` 核对公式：
 
 # %%
 def learned(x, s, qmin=-4, qmax=3):
@@ -847,9 +845,9 @@ for bits, start in ((3, 0.4), (3, 0.6), (3, 0.9), (2, 1.0), (4, 0.3)):
 # %% [markdown]
 # 两者相差的正是最后一列。离最优的 $s$ 较远时，Q6 和真导数符号相同、大小相近；在最优的 $s$ 附近真导数接近 0，这一点差别就使 Q6 停在稍有偏差的地方，位宽越低，偏差越大。
 #
-# **【预测】** 从最大值定的 $s$ 出发，沿 Q6 下降，得到的 $s$ 和[上一章](03_params.ipynb)的 `mse` 校准相比，均方误差会大很多、差不多，还是小很多？
+# 从最大值定的 $s$ 出发，沿 Q6 下降 300 步，和[上一章](03_params.ipynb)的 `mse` 校准比一比：
 
-# %% tags=["predict"]
+# %%
 print("bits   method       s       mean squared error")
 for bits in (3, 4):
     found = {m: fit(gaussian, bits, method=m).params.scale.item() for m in ("minmax", "mse")}
@@ -863,7 +861,9 @@ for bits in (3, 4):
         print(f"{bits:4}   {name:8} {value:7.3f} {distortion(value, bits):14.4f}")
 
 # %% [markdown]
-# 差不多：两者求的是同一个最小值，`mse` 靠搜索，学习靠梯度。学习的好处是可以直接减小任务的损失。回到够不着目标的那个例子，让 $s$ 也学，$w$ 就不会停住：
+# 两种方法的均方误差相差不到百分之一，因为两者求同一个最小值，`mse` 靠搜索，学习靠梯度。学习的好处是可以直接减小任务的损失，而不只是均方误差。$s$ 是许多值共用的，梯度是许多项之和，所以 LSQ 还把它除以 $\sqrt{N q_{\max}}$，$N$ 是共用这个 $s$ 的值的个数。
+#
+# 回到够不着目标的那个例子，让 $s$ 也学，$w$ 就不会停住：
 
 # %%
 w, s = (torch.tensor(v, requires_grad=True) for v in (1.5, 0.5))
