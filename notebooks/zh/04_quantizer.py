@@ -746,8 +746,8 @@ for name, values in rows.items():
 # %% tags=["fold"]
 last = runs["straight-through"][460:] / s_weights  # (40 steps, 50 problems, 4 weights)
 flips = (torch.round(last).diff(dim=0) != 0).sum(0)
-clear = (last.amax(0) - last.amin(0)) * (flips > 20)  # one that moves far enough to be seen
-i, j = divmod(clear.argmax().item(), 4)
+reach = (last.amax(0) - last.amin(0)) * (flips > 30)  # one that moves far, and often
+i, j = divmod(reach.argmax().item(), 4)
 path, code = last[:, i, j], torch.round(last[:, i, j])
 sheet, t = Sheet(2), torch.arange(500)
 curve = torch.stack([loss(x_test, weights(w)) for w in runs["straight-through"]]).median(1).values
@@ -765,7 +765,7 @@ for name, values, color in (("code", code, RED), ("w / s", path, BLUE)):
 threshold = (low + high) / 2
 sheet.line(1, "threshold", [460, 500], [threshold] * 2, color=GRAY, linestyle="--")
 sheet.legend(1, ncols=3)
-print(f"weights whose code changed in the last 40 steps: {(flips > 0).double().mean():.0%}")
+print(f"weights whose code changed in the last 40 steps: {(flips > 0).double().mean():.1%}")
 levels = {"nearest": f"{nearest.median():.3f}", "best": f"{torch.stack(best).median():.3f}"}
 levels |= {f"loss_{at}": f"{curve[at]:.3f}" for at in (0, 50, 499)}
 ends = {"low": f"{low:.0f}", "high": f"{high:.0f}", "flips": flips[i, j].item()}
@@ -888,7 +888,7 @@ for goal in (3.0, 0.0):
 # | 准确率 | 8 位通常接近浮点；位宽越低，损失越大 | 同样的低位宽下，通常比 PTQ 高 |
 # | 什么时候用 | 总是先试 | PTQ 的准确率不够，又有数据和算力时 |
 #
-# 准确率一行依据 [Nagel 等，2021](references.ipynb)；[真正的网络](05b_network.ipynb)一章用同一个网络把两种做法都量一遍。
+# 准确率一行依据 [Nagel 等，2021](references.ipynb)；[真正的网络](05b_network.ipynb)一章在同一个网络上比较两种做法。PTQ 通常还带两个小步骤：量化之前，把批归一化（batch normalization）的缩放和平移并入前一层的权重和偏置；量化之后做偏置校正（bias correction），把权重的量化误差造成的输出均值的偏移从偏置里减去。
 #
 # **【思考】** 三个任务各选哪一种？8 位的图像分类网络，没有训练数据；同一个网络，3 位，有训练数据；70 亿参数的语言模型，权重 4 位，一块显卡。
 #
