@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 均匀量化器：三步，四条性质，一个梯度
 #
-# 把 $2.5$ 舍入成整数，Python 的 `round` 得到 2，C 语言的 `round` 得到 3。把 200 存进 8 位有符号整数，有的程序得到 127，有的得到 $-56$。缩放因子和零点都相同，公式看上去也相同，得到的编码却不同。哪一种才对？写错一步，后果有多严重？
+# 把 $2.5$ 舍入成整数，Python 的 `round` 得到 2，C 语言的 `round` 得到 3。把 300 存进 8 位无符号整数，有的程序得到 255，有的得到 44。缩放因子和零点都相同，公式看上去也相同，得到的编码却不同。哪一种才对？写错一步，后果有多严重？
 #
 # 有了参数，量化一个值只需三步：**舍入**（rounding），加上**零点**（zero point），**饱和截断**（clipping，也叫限幅、饱和）。本章先把三步的次序严格规定下来，证明由此得到的量化器有四条性质；再为训练定义它的梯度，并穿过它训练几个权重。各框架的实现差异和只用整数的运算，放在[下一章](04b_integer.ipynb)。
 #
@@ -614,7 +614,7 @@ for name, f, predicted in (
 #
 # </details>
 
-# %% tags=["predict"]
+# %%
 masked = integer_quantizer(0.5, 0, -4, 3)
 
 
@@ -715,9 +715,9 @@ runs = {
 # %% tags=["fold"]
 every_code = torch.cartesian_prod(*[torch.arange(-4.0, 4.0, dtype=torch.float64)] * 4)
 best = []
-for i in range(50):
-    error = x_test[i] @ (every_code * s_weights[i] - target[i]).T  # (64, 4096)
-    power = (x_test[i] @ target[i]).square().sum()
+for x, scale, w in zip(x_test, s_weights, target):
+    error = x @ (every_code * scale - w).T  # (64, 4096)
+    power = (x @ w).square().sum()
     best.append(error.square().sum(0).min() / power)
 
 # %% tags=["fold"]
