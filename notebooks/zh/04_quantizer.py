@@ -35,7 +35,7 @@
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
-from quantcore import explore, samples
+from quantcore import explore, samples, schematics
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
 
 # %%
@@ -252,7 +252,7 @@ for name in ("rint", "half up"):
 # %% [markdown]
 # 每次的偏差虽小，却总朝一个方向，层层累加。没有这种偏差，是“取偶数”的一个理由；另一个理由是处理器的浮点指令默认就这样舍入。像素没有负数，换成 $\operatorname{round}_{\text{away}}$，结果和四舍五入一样；数据正负对称时，$\operatorname{round}_{\text{away}}$ 的平均偏差是 0，但绝对值偏大。
 #
-# 还有一种办法是**随机舍入**（stochastic rounding）：按小数部分的大小，随机决定往上还是往下，平均没有偏差，代价是噪声更大。它和[信息论基础](01_information_theory.ipynb)里的抖动是同一个想法。
+# 还有一种办法是**随机舍入**（stochastic rounding）：按小数部分的大小，随机决定往上还是往下，平均没有偏差，代价是噪声更大。它就是[信息论基础](01_information_theory.ipynb)里不减回去的抖动。
 #
 # ### 舍入，不是截尾
 #
@@ -495,12 +495,12 @@ for name, options, predicted in (
 #
 # ### 自动求导和 detach
 #
-# PyTorch 怎样求导？只需要知道三个操作：
+# PyTorch 分两步求导：**前向**（forward）算出结果，同时记录每一步；**反向**（backward）沿着记录倒推。只需要知道三个操作：
 #
 # | 写法 | 作用 |
 # |:--|:--|
 # | `x = torch.tensor(2.6, requires_grad=True)` | 从此记录用 `x` 做的每一步运算 |
-# | `y.backward()` | 沿着记录倒推，用链式法则求 $\mathrm{d}y/\mathrm{d}x$，存入 `x.grad` |
+# | `y.backward()` | 反向：沿着记录，用链式法则求 $\mathrm{d}y/\mathrm{d}x$，存入 `x.grad` |
 # | `v.detach()` | 取出 `v` 的数值，切断记录；求导时当作常数 |
 #
 # 例如 $y = x^2$ 在 $x = 2.6$ 处，`x.grad` 是 $2x = 5.2$；写成 `x * x.detach()`，值不变，但第二个因子成了常数，`x.grad` 只有 2.6。
@@ -509,7 +509,7 @@ for name, options, predicted in (
 #
 # <details><summary>参考答案</summary>
 #
-# 值是 $2.6 + (3 - 2.6) = 3$，就是 $\operatorname{rint}(x)$。求导时括号里是常数，导数为 0，前面的 $x$ 导数为 1，所以 `x.grad` 是 1。向前计算用的是阶梯，求导时用的却是直线 $y = x$。
+# 值是 $2.6 + (3 - 2.6) = 3$，就是 $\operatorname{rint}(x)$。求导时括号里是常数，导数为 0，前面的 $x$ 导数为 1，所以 `x.grad` 是 1。前向用的是阶梯，反向用的却是直线 $y = x$。
 #
 # </details>
 
@@ -529,9 +529,9 @@ for name, f in {
 # %% [markdown]
 # ### 直通估计器
 #
-# 向前照常量化，求导时换一个不为 0 的导数，这种做法叫[**直通估计器**](glossary.ipynb#量化器与整数运算)（STE）。换成什么导数，各家并不相同：
+# 前向照常量化，反向换一个不为 0 的导数，这种做法叫[**直通估计器**](glossary.ipynb#量化器与整数运算)（STE）。换成什么导数，各家并不相同：
 #
-# | 来源 | 求导时怎样看待 $Q$ | 导数为 1 的区间 |
+# | 来源 | 反向怎样看待 $Q$ | 导数为 1 的区间 |
 # |:--|:--|:--|
 # | [Bengio 等，2013](references.ipynb) | 当作恒等函数：`x + (Q(x) - x).detach()` | 全体实数 |
 # | [Krishnamoorthi，2018](references.ipynb)；TensorFlow | 没有舍入，只有截断 | $s\,(q_{\min} - z) \le x \le s\,(q_{\max} - z)$ |
@@ -549,10 +549,13 @@ for name, f in {
 #
 # 〔[Q5](06_summary.ipynb#公式总表)〕
 #
-# 记号 $:=$ 表示这是约定，不是真正的导数。写成 $x$ 的区间，就是 $s\,(q_{\min} - z - \tfrac12) \le x \le s\,(q_{\max} - z + \tfrac12)$，恰在端点上的半整数看偶数在哪一边。
+# 记号 $:=$ 表示这是约定，不是真正的导数。写成 $x$ 的区间，就是 $s\,(q_{\min} - z - \tfrac12) \le x \le s\,(q_{\max} - z + \tfrac12)$，恰在端点上的半整数看偶数在哪一边。画成图，前向经过阶梯，反向乘以掩码：
+
+# %% tags=["fold"]
+schematics.fake_quantization()
 
 # %% [markdown]
-# 上图就是伪量化的一次向前和一次求导。下图从 2 位开始，量化级少，看得清楚；右图的橙线就是 Q5。
+# 下图从 2 位开始，量化级少，看得清楚；右图的橙线就是 Q5。
 #
 # **【操作】** 拖动之前先想：位宽加大，橙线为 1 的一段变宽还是变窄？再勾上“对称”呢？
 #
