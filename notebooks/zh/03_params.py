@@ -592,7 +592,8 @@ def least_divergence(x, bits):
     found = {}
     for percent in range(100, 0, -1):
         f = percent / 100
-        s, inside = f * max(-lo, hi) / (2 ** (bits - 1) - 1), (f * lo <= points) & (points <= f * hi)
+        s = f * max(-lo, hi) / (2 ** (bits - 1) - 1)
+        inside = (f * lo <= points) & (points <= f * hi)
         found[percent] = divergence(points, counts, s, bits, inside)
     return min(found, key=found.get)
 
