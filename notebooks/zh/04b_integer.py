@@ -271,7 +271,7 @@ for name, data in (("weight", w), ("input", x_train)):
         print(f"{name:7} {bits} bits {db[0]:10.1f} {db[1]:12.1f} {db[1] - db[0]:12.1f}")
 
 # %% [markdown]
-# 权重大致以 0 为中心，改成对称几乎没有损失；输入没有负数，改成对称就浪费一半编码，损失约 6 dB，即 1 位。所以常见的搭配是**权重对称、输入非对称**，这时运行时只剩第 1 项，第 3 项在部署前并入偏置。
+# 权重大致以 0 为中心，改成对称，8 位时几乎没有损失，4 位时损失近 1 dB；输入没有负数，改成对称就浪费一半编码，损失 6 dB 以上，也就是 1 位。所以常见的搭配是**权重对称、输入非对称**，这时运行时只剩第 1 项，第 3 项在部署前并入偏置。
 #
 # ## 3 累加器要几位
 #
@@ -406,7 +406,7 @@ print(f"our layer: M = {M:.3e}, m = {m / 2**31:.4f} * 2^31, n = {n}")
 # %% [markdown]
 # ### 乘、取高位、右移
 #
-# 有了 $m$ 和 $n$，$M \cdot \mathrm{acc}$ 分两步来算。先乘 $m$，除以 $2^{31}$ 并舍入：32 位乘 32 位得 64 位，除以 $2^{31}$ 就是取高的一半。再右移 $n$ 位，也要舍入。每一步只要一行：
+# 有了 $m$ 和 $n$，$M \cdot \mathrm{acc}$ 分两步来算。先乘 $m$，除以 $2^{31}$ 并舍入：32 位乘 32 位得 64 位，除以 $2^{31}$ 就是取高的一半。再右移 $n$ 位，也要舍入。（$n < 0$ 时不右移，而是先把 acc 左移；`quantcore` 的 `requantize` 照顾到了这种情形。）$n \ge 0$ 时，每一步只要一行：
 
 # %%
 def high_half(acc, m):  # acc m / 2^31, halves go up
@@ -424,7 +424,7 @@ for value in (2**-0.5, 0.3, 0.0625, 2**-7.5):
     print(f"M = {value:.4f}", torch.equal(ours, requantize(sums, torch.tensor(m), torch.tensor(n))))
 
 # %% [markdown]
-# 两步遇到半整数时规则不同，也都不是 $\operatorname{rint}$。
+# 四个 $M$ 都与 `requantize` 相同。注释里说了，两步遇到半整数时规则不同，也都不是 $\operatorname{rint}$。
 #
 # **【计算】** $M = \tfrac12$（$m = 2^{30}$，$n = 0$），acc 取 $1, -1, 3, -3$，各得几？$M = \tfrac18$（$m = 2^{30}$，$n = 2$），acc 取 $4, -4, 12, -12$ 呢？
 
@@ -448,14 +448,15 @@ for value, some in ((0.5, [1, -1, 3, -3]), (0.125, [4, -4, 12, -12])):
 # 〔[I5](06_summary.ipynb#公式总表)〕
 #
 # 补救的办法是只舍入一次：保留 64 位的乘积，一次移动 $31 + n$ 位。TensorFlow Lite 和 CMSIS-NN 都有这样的编译选项（single rounding）。代价是要做 64 位的移位，有的向量指令做不快。
-#
+
+# %%
+def requantize_once(acc, m, n):  # acc m / 2^(31 + n), halves go up
+    return (acc * m + (1 << (30 + n))) >> (31 + n)
+
+# %% [markdown]
 # **【预测】** 与 float64 算出的 $\operatorname{rint}(M \cdot \mathrm{acc})$ 相比，出错的编码会差多少？只舍入一次还会出错吗？
 
 # %% tags=["predict"]
-def requantize_once(acc, m, n):
-    return (acc * m + (1 << (30 + n))) >> (31 + n)
-
-
 print("M        n   predicted   two roundings   largest   one rounding")
 for value in (2**-0.5, 2**-1.5, 2**-4.5, 2**-7.5):
     m, n = multiplier(value)
@@ -467,7 +468,7 @@ for value in (2**-0.5, 2**-1.5, 2**-4.5, 2**-7.5):
     print(f"{twice.max().item():10} {(once > 0).sum().item():14}")
 
 # %% [markdown]
-# $n = 0$ 时第二步什么也不做，两种做法都不出错。$n$ 越小，舍入两次错得越多，但至多错一个编码。我们这一层 $n = 11$，四千个编码里只该错一个左右。参照值要用 float64：`acc * M` 在 PyTorch 里是 float32，参照值自己就舍入过一次，会把错误算到别人头上。
+# $n = 0$ 时第二步什么也不做，两种做法都不出错。$n$ 越小，舍入两次错得越多，但至多错一个编码。我们这一层 $n = 11$，四千多个编码里平均只错一个。参照值要用 float64：`acc * M` 在 PyTorch 里是 float32，参照值自己就舍入过一次，会把错误算到别人头上。
 #
 # ### 为什么是这个比例 ★
 #
