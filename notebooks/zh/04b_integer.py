@@ -64,7 +64,7 @@ explore.set_language("zh")
 # | 规则 | 写法 | 谁在用 |
 # |:--|:--|:--|
 # | 四舍六入五成双（round half to even） | $\operatorname{rint}(u)$ | ONNX、PyTorch、NumPy |
-# | 四舍五入（round half up） | $\lfloor u + \tfrac12 \rfloor$ | 许多手写的 C 代码 |
+# | 四舍五入（round half up） | $\lfloor u + \tfrac12 \rfloor$ | 一些手写的 C 代码，例如 llama.cpp 的 Q4_0：`(int)(x + 8.5)` |
 # | 向远离零的方向（round half away from zero） | $\operatorname{round}_{\text{away}}(u) = \operatorname{sign}(u)\,\lfloor \lvert u \rvert + \tfrac12 \rfloor$ | C 语言的 `round`，TensorFlow Lite |
 #
 # 用同一组棘手的数值逐一测试。取 $s = 1$，$z = 5$，UINT8。`torch.fake_quantize_per_tensor_affine` 返回反量化之后的值，加回 $z$ 才是编码。
@@ -140,7 +140,7 @@ for name, function in {
 #
 # ### 除以步长，还是乘它的倒数 ★
 #
-# 这一小节可以略过，它的结论是：PyTorch 的伪量化用乘 $1/s$ 代替除以 $s$，在紧挨着半整数的地方会差一个编码。
+# 这一小节可以略过，结论是：PyTorch 的伪量化用乘 $1/s$ 代替除以 $s$，在紧挨着半整数的地方，两者会差一个编码。
 #
 # 取 $s = 0.01$，$x$ 取 $(k + \tfrac12)\,s$，都存成 float32。`Fraction` 能把两个浮点数的商精确地表示出来，所以可以知道真正的商在半整数的哪一边。
 #
@@ -161,7 +161,7 @@ ours = UniformQuantizer(QuantizationParams(s, torch.tensor(0), -128, 127)).quant
 print(f"code: quantcore {ours[k].item()}, torch.fake_quantize {fake[k].round().int().item()}")
 
 # %% [markdown]
-# 两种算法都要在浮点数里舍入，出错的次数也差不多。看 $x = 0.115$：真正的商略小于 11.5，除法却把商舍入到 11.5，再取偶数得 12；这一次是乘法碰巧对了。所以不能说除法更精确，只能说定义规定的是浮点除法，`quantcore` 和 onnxruntime 以它为准。差别只有一个编码，对准确率没有影响；可是要求两个程序**逐位相同**时，它会让人找上半天。
+# 两种算法都要在浮点数里舍入，出错的次数也差不多。看 $x = 0.115$：真正的商略小于 11.5，除法却把商舍入到 11.5，再取偶数得 12；这一次是乘法碰巧对了。所以不能说除法更精确，只能说定义规定的是浮点除法，`quantcore` 和 onnxruntime 以定义为准。差别只有一个编码，对准确率没有影响；可是要求两个程序**逐位相同**时，它会让人找上半天。
 #
 # 乘法还有一种极端情形：$s$ 太小时 $1/s$ 溢出成无穷大，而 $0 \cdot \infty$ 是 NaN。
 
@@ -275,7 +275,7 @@ for name, data in (("weight", w), ("input", x_train)):
 #
 # ## 3 累加器要几位
 #
-# 存放和的变量叫**累加器**（accumulator）。设两个因子的绝对值分别不超过 $a_1$ 和 $a_2$，$K$ 项之和不超过 $K a_1 a_2$。要让它放进 $B$ 位的有符号整数，只需
+# 存放和的变量叫**累加器**（accumulator）。设两个因子的绝对值分别不超过 $a_1$ 和 $a_2$，$K$ 项之和不超过 $K a_1 a_2$。要让和放进 $B$ 位的有符号整数，只需
 #
 # $$
 # K \le \left\lfloor \frac{2^{B-1} - 1}{a_1 a_2} \right\rfloor
@@ -306,7 +306,7 @@ for terms_added in (K_max, K_max + 1):
 #
 # ### 没有专用指令的 x86 处理器 ★
 #
-# 这一小节可以略过，它的结论是：在较旧的 x86 处理器上，16 位的中间和会饱和，所以有的框架只用 7 位。
+# 这一小节可以略过，结论是：在较旧的 x86 处理器上，16 位的中间和会饱和，所以有的框架只用 7 位。
 #
 # 没有 VNNI 指令集的 x86 处理器用指令 `vpmaddubsw` 做 8 位乘法：把两个“无符号乘有符号”的乘积相加，结果存成 16 位，放不下就饱和。两个乘积最大是 $2 \cdot 255 \cdot 127$，超过 32767。对策是选项 `reduce_range`，把一个因子减到 7 位：PyTorch 减的是输入，onnxruntime 减的是权重。
 
@@ -656,7 +656,7 @@ for name, make in {
 # - 编码乘编码，绝对值不超过 $2^{14}$；减去零点再乘，不超过 $255^2$。$B$ 位累加器能加的项数，由 $2^{B-1} - 1$ 除以这个上界得到。
 # - 缩放因子只在求和之后换一次，$M = s_1 s_2 / s_3 \approx m \cdot 2^{-31-n}$，$2^{30} \le m < 2^{31}$，相对误差不超过 $2^{-31}$。
 # - 取高位时半整数向上，右移时半整数向远离零的方向。与只舍入一次相比，约有 $2^{-(n+1)}$ 的编码差 1（$n \ge 1$）。
-# - 参数、偏置、重新量化的方式都相同，而且浮点累加足够精确时，伪量化可以预测部署后的准确率；它不能预测速度。
+# - 参数、偏置、重新量化的方式都相同，而且浮点累加足够精确时，伪量化可以预测部署后的准确率，不能预测速度。
 # - 检查整数实现要比较编码和 SQNR，不能只看准确率。
 #
 # 下一章：[可视化分析](05_visualization.ipynb)，学会从图上看出量化哪里出了毛病。
