@@ -625,10 +625,12 @@ def milliseconds(make):
         run()
     except (ImportError, AttributeError, RuntimeError) as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0][:60]}"
-    start = time.perf_counter()
-    for _ in range(10):
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
         run()
-    return f"{(time.perf_counter() - start) * 100:7.2f} ms"
+        times.append(time.perf_counter() - start)
+    return f"{min(times) * 1000:7.2f} ms"  # the least: the rest is what else the machine did
 
 # %% tags=["predict", "nbval-ignore-output"]
 # Times belong to the machine, so this output is not compared.
