@@ -260,18 +260,17 @@ def observed(x, qmin, qmax, scheme=torch.per_tensor_symmetric):
 
 # %% tags=["fold"]
 w = samples.distribution("normal", 4096).view(32, 128)
-grouped, top = fit(w, 4, group_size=32), w.abs().argmax()
+grouped, reach = fit(w, 4, group_size=32), w.abs().max()
 stored = pack_int4(grouped.quantize(w)).nbytes + grouped.params.scale.float().nbytes
 shifted, mixed = params([2.0, 2.5, 3.0], 8, False, signed=False), params([-1.0, 3.0], 8, False)
-halves, largest = params(w, 4, full_range=True), w.flatten()[top]
 affine = observed(w.abs(), 0, 15, torch.per_tensor_affine)
 verify([
     ("P1, P2 scale of [2, 2.5, 3], uint8", 3 / 255, shifted.scale, 1e-7),
     ("P3 its zero point", 0, shifted.zero_point, 0),
     ("P3 zero point of [-1, 3], int8", -64, mixed.zero_point, 0),
     ("P4 as PyTorch, codes -7 to 7", observed(w, -7, 7), params(w, 4).scale, 1e-6),
-    ("P5 largest |x| in steps", 8, largest.abs() / halves.scale, 1e-5),
-    ("P6 as PyTorch, codes -8 to 7", observed(w, -8, 7), w.abs().max() / 7.5, 1e-6),
+    ("P5 largest |x| in steps", 8, reach / params(w, 4, full_range=True).scale, 1e-5),
+    ("P6 as PyTorch, codes -8 to 7", observed(w, -8, 7), reach / 7.5, 1e-6),
     ("P7 as PyTorch, uint4", affine, params(w.abs(), 4, signed=False).scale, 1e-6),
     ("P8 bits per weight, g = 32", 4 + 32 / 32, 8 * stored / w.numel(), 0),
 ])
