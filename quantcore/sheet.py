@@ -20,6 +20,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+from . import words
+
 # Okabe and Ito's colours, told apart by colour-blind readers. One meaning each, everywhere.
 BLUE, RED, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, INK, GRAY = "#CC79A7", "#56B4E9", "#222222", "#8a8a8a"
@@ -67,8 +69,8 @@ class Sheet:
 
     >>> sheet = Sheet(panels=2)
     >>> sheet.line(0, "parabola", [0, 1, 2], [0, 1, 4])
-    >>> sheet.show("a parabola").alt
-    'a parabola'
+    >>> sheet.render().size
+    (1920, 680)
     """
 
     def __init__(
@@ -200,10 +202,10 @@ class Sheet:
         artist = self._get(i, "(legend)", make)
         artist.set_animated("loc" in style)  # above the panel nothing covers it: background
 
-    def show(self, alt: str) -> Picture:
-        """The figure, for a cell's last line; `alt` says in words and numbers what it shows."""
+    def show(self, key: str, **values: object) -> Picture:
+        """The figure, for a cell's last line. quantcore.words.picture says what it shows."""
+        self.figure.alt = words.picture(key, **values)
         self._fit()
-        self.figure.alt = alt
         return self.figure
 
     def render(self) -> Image.Image:
@@ -283,14 +285,9 @@ class Sheet:
         spec = self.axes[0].get_subplotspec().get_gridspec()
         inner_width = (width - left - right - gap * (spec.ncols - 1)) / spec.ncols
         inner_height = (height - bottom - top - row_gap * (spec.nrows - 1)) / spec.nrows
-        self.figure.subplots_adjust(
-            left=left / width,
-            right=1 - right / width,
-            bottom=bottom / height,
-            top=1 - top / height,
-            wspace=gap / inner_width,
-            hspace=row_gap / inner_height,
-        )
+        x = {"left": left / width, "right": 1 - right / width, "wspace": gap / inner_width}
+        y = {"bottom": bottom / height, "top": 1 - top / height, "hspace": row_gap / inner_height}
+        self.figure.subplots_adjust(**x, **y)
 
 
 def _array(values):

@@ -13,6 +13,7 @@ import math
 import torch
 from torch import Tensor
 
+from . import words
 from .information import error_report
 from .params import QuantizationParams
 from .quantizer import UniformQuantizer
@@ -87,7 +88,8 @@ def visualize_quantization(
     sheet = Sheet(panels=3)
     params = QuantizationParams.from_tensor(x, scheme, symmetric)
     line = draw_quantization(sheet, x, UniformQuantizer(params))
-    return sheet.show(f"{scheme.name}, {'' if symmetric else 'a'}symmetric: {line}")
+    said = {"symmetry": words.switch("symmetric", symmetric), "line": words.spoken(line)}
+    return sheet.show("visualize-quantization", scheme=scheme.name, **said)
 
 
 def spikes(at: Tensor, heights: Tensor) -> tuple[Tensor, Tensor]:

@@ -127,7 +127,7 @@ def test_the_three_sheets_drawn_last_keep_their_pixels():
 
 
 def test_a_figure_that_was_shown_or_rests_keeps_no_pixels():
-    resting, shown = Sheet(), Sheet().show("nothing")
+    resting, shown = Sheet(), Sheet().figure
     resting.render()
     assert any(text._renderer for text in resting.figure.findobj(Text))
     resting.rest()

@@ -13,10 +13,10 @@ import torch
 
 from quantcore import explore, samples
 from quantcore.explore.explorer import WIDGET, Control, Explorer
-from quantcore.explore.labels import label, option
 from quantcore.explore.static import BUDGET, static_html
 from quantcore.information import error_report
 from quantcore.sheet import Sheet
+from quantcore.words import label, option
 
 
 def weights():
@@ -237,7 +237,7 @@ def test_labels_speak_the_chosen_language():
     assert "对称" in static_html(small())
     explore.set_language("en")
     assert inputs_of(small().widget())[1].description == "symmetric"
-    with pytest.raises(ValueError, match="language: expected 'zh' or 'en', found 'fr'"):
+    with pytest.raises(ValueError, match="language: expected 'en' or 'zh', found 'fr'"):
         explore.set_language("fr")
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from quantcore import explore, samples
-from quantcore.explore import labels
-from quantcore.explore.labels import LANGUAGES, describe, label, option
+from quantcore import explore, samples, words
 from quantcore.sheet import DPI
+from quantcore.words import LANGUAGES, catalogue, describe, label, option, switch
 
 X = samples.distribution("normal")
 W = X[:1024].view(16, 64)
@@ -33,7 +32,7 @@ FIGURES = {
 @pytest.fixture(autouse=True)
 def english():
     yield
-    labels.set_language("en")
+    words.set_language("en")
 
 
 def ends_of(figure):
@@ -271,10 +270,10 @@ def test_a_start_that_a_figure_does_not_offer_is_refused_with_those_that_it_does
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_description_says_what_is_seen_what_is_chosen_and_the_numbers(name, language):
-    labels.set_language(language)
+    words.set_language(language)
     figure = FIGURES[name]()
-    assert figure.name in labels.FIGURES
-    seen = labels.FIGURES[name][language]
+    assert figure.name == name
+    seen = catalogue(language)["figures"][words.ALIKE.get(name, name)]
     said = [describe(name, figure.named(s), figure.line) for s in figure.states()]
     assert len(set(said)) == len(said), "two states, two texts"
     for text, state in zip(said, figure.states(), strict=True):
@@ -282,9 +281,9 @@ def test_a_description_says_what_is_seen_what_is_chosen_and_the_numbers(name, la
         assert all(number.strip() in text for number in figure.line.split("   "))
         for c, value in zip(figure.controls, state, strict=True):
             if c.kind == "checkbox":
-                assert labels.SWITCHES[c.name][language][value] in text
+                assert switch(c.name, value) in text
             else:
                 assert f"{label(c.name)} = {option(value)}" in text
     for c in figure.controls:
         if c.kind == "select" and c.name != "format":
-            assert all(value in labels.OPTIONS for value in c.values)
+            assert all(value in catalogue(language)["options"] for value in c.values)

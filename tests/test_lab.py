@@ -13,7 +13,7 @@ from browser import (
 )
 
 from notebooks import build, copies
-from quantcore.explore.labels import label
+from quantcore.words import label
 
 pytestmark = needs_chromium
 CELLS = (

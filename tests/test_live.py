@@ -15,7 +15,7 @@ from browser import (
 )
 
 from quantcore import explore
-from quantcore.explore.labels import label
+from quantcore.words import label
 
 pytestmark = needs_chromium
 CELLS = (

@@ -27,7 +27,7 @@ def test_visualize_quantization_draws_the_three_panels():
     assert titles == ["distribution", "error", "original against quantized"]
     params = QuantizationParams.from_tensor(x, QuantizationScheme.INT4, False)
     expected = sqnr_db(x, UniformQuantizer(params)(x))
-    assert figure.alt.startswith("INT4, asymmetric: s = ")
+    assert figure.alt.startswith("INT4, asymmetric. Three panels")
     assert f"SQNR = {expected:.2f} dB" in figure.alt
 
 

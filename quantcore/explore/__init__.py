@@ -11,14 +11,14 @@ import wave
 import torch
 from torch import Tensor
 
-from .. import samples, visualization
+from .. import samples, visualization, words
 from ..calibration import METHODS
 from ..checks import require_float_tensor, require_matrix
 from ..params import QuantizationParams
 from ..quantizer import UniformQuantizer
 from ..schemes import QuantizationScheme
 from ..sheet import Sheet
-from . import figures, labels
+from . import figures
 from .explorer import Control, Explorer
 
 __all__ = [
@@ -36,10 +36,10 @@ LAYOUTS: dict[str, dict[str, int]] = {
 
 
 def set_language(language: str) -> None:
-    """Choose the language of the controls and descriptions, "zh" or "en", for all figures."""
+    """Choose the language of the controls and descriptions, "en" or "zh", for all figures."""
     from .live import install
 
-    labels.set_language(language)
+    words.set_language(language)
     install()
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from PIL import Image
 
 from ..sheet import DPI, Sheet
-from .labels import describe, label
+from ..words import describe, label
 from .static import static_html
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class LiveFrame(NamedTuple):
 class Explorer:
     """An interactive figure: display it, or ask for one frame with `frame(*state)`.
 
-    name      what it is called: the key of its description in labels
+    name      what it is called: the key of its description in words
     sheet     what is drawn on
     draw      draw(sheet, **state) → line of numbers, or (line, WAV bytes)
     controls  one Control for each argument of `draw`

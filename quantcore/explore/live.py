@@ -16,9 +16,9 @@ from string import Template
 
 import ipywidgets as widgets
 
+from ..words import label, option
 from . import cells
 from .explorer import DRAWING, Control, Explorer
-from .labels import label, option
 
 # A still picture stands above each live figure in the notebook, for when there is no kernel.
 STYLE = Template("""<style>

@@ -10,7 +10,7 @@ from string import Template
 
 from PIL import Image
 
-from .labels import label, option
+from ..words import label, option
 
 BUDGET = 1_500_000  # bytes of HTML that one figure may take
 PAGE_ITSELF = 60_000  # of these, for everything but the frames: the first frame comes twice
