@@ -124,7 +124,7 @@ def percentile_range(
     """
     n = rows.shape[-1]
     # In fractions of the decimal that was written: 64.4 % of 1000 are 644, in floats 645.
-    k = max(math.ceil(Fraction(str(float(percentile))) / 100 * n), 1)
+    k = math.ceil(Fraction(str(float(percentile))) / 100 * n)
     if grid.symmetric:
         reach = rows.abs().kthvalue(k, -1).values
         return torch.maximum(lo, -reach), torch.minimum(hi, reach)

@@ -1,6 +1,7 @@
 """How a range is chosen: by its ends, by percentile, by squared error, by entropy."""
 
 import math
+from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
 import numpy as np
@@ -16,7 +17,15 @@ from quantcore import (
     noise_power,
     samples,
 )
-from quantcore.calibration import BINS, METHODS, Grid, calibrate, cap_zeros, clipping_noise
+from quantcore.calibration import (
+    BINS,
+    METHODS,
+    Grid,
+    calibrate,
+    cap_zeros,
+    clipping_noise,
+    scale_and_zero_point,
+)
 from quantcore.information import error_report
 from quantcore.schemes import round_to_levels
 
@@ -36,6 +45,25 @@ def test_no_method_widens_the_range(shape, method):
     for scheme, symmetric in ((INT8, True), (INT4, False), (UINT8, False)):
         lo, hi = chosen(x, scheme, symmetric, method)
         assert x.min() <= lo <= hi <= x.max()
+
+
+def test_a_grid_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        Grid(INT8, True).symmetric = False
+
+
+def test_a_range_that_overflows_is_divided_all_the_same():
+    lo, hi = torch.tensor([-3e38, -1e38, -2e38]), torch.tensor([1e38, 3e38, 3e38])
+    scale, zero_point = scale_and_zero_point(lo, hi, Grid(UINT8, False))
+    exact = (hi.double() - lo.double()) / 255
+    assert scale.double().numpy() == pytest.approx(exact.numpy(), rel=1e-6)
+    assert zero_point.tolist() == [round(p) for p in (-lo.double() / exact).tolist()]
+
+
+def test_ranges_without_codes_are_refused_wherever_one_is():
+    lo, hi = torch.tensor([0.0, -2.0, -1.0]), torch.ones(3)
+    with pytest.raises(ValueError, match="no negative codes, found the minimum -2; use symmetric"):
+        scale_and_zero_point(lo, hi, Grid(UINT8, True))
 
 
 # ---- percentile ----------------------------------------------------------------------------

@@ -283,6 +283,15 @@ def test_one_sample_a_second_has_a_spectrum():
     assert frequencies.tolist() == [0, 0.25, 0.5] and len(level) == 3
 
 
+def test_a_spectrum_is_in_decibels_below_a_full_scale_sine():
+    t = torch.arange(64, dtype=torch.float64)
+    sine = torch.sin(2 * torch.pi * 8 * t / 64)
+    for size in (1, 0.5, 0.001):
+        level = spectrum(size * sine, 64)[1]
+        assert level[8].item() == pytest.approx(20 * math.log10(size), abs=1e-9)
+    assert spectrum(0 * sine, 64)[1].tolist() == [-140] * 33, "silence has a level too"
+
+
 def test_a_spectrum_needs_samples_in_a_row():
     for x, rate in ((torch.ones(2, 3), 10), (torch.ones(4), 0)):
         with pytest.raises(ValueError, match="x, rate: expected samples in a row"):
