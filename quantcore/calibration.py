@@ -276,7 +276,8 @@ def clipping_noise(clip: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         overload = 2 ∫_c^∞ (x - c)² p(x) dx = 2 [(1 + c²) P(x > c) - c p(c)]
 
     clip: c, in units of σ, float64, any shape; steps: how many Δ lie between the outermost
-    levels, 2^b - 1 for b bits. Source: Banner et al. 2019 (ACIQ), section 3.
+    levels, 2^b - 1 for b bits. Source: the overload is that of Banner et al. 2019 (ACIQ), section
+    3. Their granular term has Δ = 2c / 2^b and no P(|x| ≤ c).
 
     >>> granular, overload = clipping_noise(torch.tensor([2.5]).double(), 15)
     >>> round(granular.item(), 5), round(overload.item(), 5)

@@ -33,6 +33,7 @@ EXPLORERS = {
     "outlier": lambda: explore.outlier(samples.distribution("normal")),
     "photo": lambda: explore.photo(samples.photograph()),
     "quantization": lambda: explore.quantization(samples.distribution("laplace")),
+    "rate": explore.rate,
     "shapes": explore.shapes,
     "spectrum": explore.spectrum,
     "staircase": explore.staircase,

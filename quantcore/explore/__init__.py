@@ -23,7 +23,7 @@ from .explorer import Control, Explorer
 
 __all__ = [
     "calibration", "chord", "clipping", "formats", "granularity", "grid", "outlier", "photo",
-    "quantization", "set_language", "shapes", "spectrum", "staircase", "workbench",
+    "quantization", "rate", "set_language", "shapes", "spectrum", "staircase", "workbench",
 ]  # fmt: skip
 
 GROUP = 16  # values that share a scale in the layout "per group"
@@ -55,7 +55,7 @@ def granularities() -> Control:
     return Control("granularity", tuple(LAYOUTS), "per tensor")
 
 
-def fit(x: Tensor, bits: int, symmetric: bool, **options) -> UniformQuantizer:
+def fit(x: Tensor, bits: int, symmetric: bool = True, **options) -> UniformQuantizer:
     """The signed quantizer of that bit width for x."""
     scheme = QuantizationScheme.from_bits(bits)
     return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
@@ -101,6 +101,17 @@ def shapes(bits: int = 4, symmetric: bool = True, shape: str = "normal") -> Expl
 
     controls = Control("shape", samples.SHAPES, shape), bits_control(bits, (2, 3, 4, 5, 6, 8))
     return Explorer("shapes", Sheet(3), draw, *controls, check("symmetric", symmetric))
+
+
+def rate(bits: int = 4, symmetric: bool = True, shape: str = "normal") -> Explorer:
+    """How often each code occurs, and how many bits an ideal code would give it: five shapes."""
+
+    def draw(sheet, shape, bits, symmetric):
+        x = samples.distribution(shape)
+        return figures.draw_rate(sheet, x, fit(x, bits, symmetric), bits)
+
+    controls = Control("shape", samples.SHAPES, shape), bits_control(bits, (2, 3, 4, 5, 6, 8))
+    return Explorer("rate", Sheet(2), draw, *controls, check("symmetric", symmetric))
 
 
 def workbench(x: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
