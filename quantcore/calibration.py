@@ -156,9 +156,6 @@ def least_noise_clip(grid: Grid) -> float:
     return clips[(granular + overload).argmin()].item()
 
 
-# ---- searching among shrunk ranges ---------------------------------------------------------
-
-
 def shrunk_range(
     rows: Tensor, lo: Tensor, hi: Tensor, grid: Grid, percentile: float, search: Callable
 ) -> tuple[Tensor, Tensor]:
@@ -244,9 +241,7 @@ def divergence(points: Tensor, counts: Tensor, codes: Tensor, f: float, levels: 
     P: the histogram, with what lies outside the range moved to its ends.
     Q: what the codes still know of the inside: the mass of each code, spread evenly over
     the bins that were not empty. Infinite where no bin is inside.
-
-    points, counts, codes: (n,), the codes counted from 0.
-    Source: Migacz 2017, "8-bit inference with TensorRT".
+    points, counts, codes: (n,), the codes counted from 0. Source: Migacz 2017, "8-bit inference".
     """
     inside = ((points >= points[0] * f) & (points <= points[-1] * f)).nonzero().flatten()
     if len(inside) == 0:
