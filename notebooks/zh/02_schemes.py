@@ -43,6 +43,7 @@ import torch
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import entropy, explore, float_levels, lloyd_max, nf4_levels
 from quantcore import pack_int4, samples, sqnr_db, unpack_int4
+from quantcore.explore import fit
 from quantcore.schemes import format_levels, rint, round_to_levels
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
 
@@ -107,11 +108,7 @@ def integer_quantizer(scale, zero, qmin, qmax):
     return UniformQuantizer(QuantizationParams(torch.tensor(scale), torch.tensor(zero), qmin, qmax))
 
 
-def fit(x, bits, symmetric=True, **options):
-    scheme = QuantizationScheme.from_bits(bits)
-    return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
-
-# %% tags=["predict", "fold"]
+# %% tags=["fold"]
 sweep = torch.arange(-40_000.0, 40_000.0)
 print("          levels           qmin             qmax         (predicted, measured)")
 for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
@@ -159,7 +156,7 @@ for a, b in ((-128, -128), (-127, -128)):
 #
 # ### 除数该取几
 #
-# **【预测】** 8 位，把数据的最大绝对值 $m$ 换算成缩放因子：$s = m/N$。$N$ 该取 127、128、255 还是 256？有符号和无符号一样吗？
+# **【预测】** 8 位，把数据的最大绝对值换算成缩放因子：$s = \max\lvert x\rvert/N$。$N$ 该取 127、128、255 还是 256？有符号和无符号一样吗？
 #
 # 先弄清每个数数的是什么：
 #
@@ -405,7 +402,7 @@ for name, q4 in (("q and z apart", rint(q8 / 16)), ("q - z", rint((q8 - z8) / 16
 #
 # 字节是内存的最小单位。4 位是半个字节，叫**半字节**（nibble）。要真正省下一半，就得把两个编码**打包**（pack）进一个字节，用的时候再**解包**（unpack）。
 #
-# 负数取补码的低 4 位，也就是对 16 取余数。ONNX（在各框架之间交换模型的文件标准）规定**第一个编码放低 4 位**，第二个放高 4 位（[ONNX，4 bit integer types](references.ipynb)）：
+# 负数取补码的低 4 位，也就是对 16 取余数。ONNX（在各框架之间交换模型的文件标准）规定**第一个编码放低 4 位**，第二个放高 4 位（[ONNX，2024](references.ipynb)）：
 #
 # $$
 # \text{byte} = (q_0 \bmod 16) + 16\,(q_1 \bmod 16)
@@ -571,17 +568,17 @@ print("codes restored exactly:", torch.equal(restored, q_w), restored.dtype)
 #
 # ### 小浮点数
 #
-# 浮点数由 1 位符号、$w_{\mathrm e}$ 位**指数**（exponent，也叫阶码）、$w_{\mathrm m}$ 位**尾数**（mantissa）组成。FP8 和 FP4 的名字里写着这两个位数：E2M1 有 2 位指数、1 位尾数，加上符号共 4 位，所以叫 FP4。把指数字段读作无符号整数 $E$，尾数字段读作无符号整数 $T$，偏置（bias）$\beta = 2^{w_{\mathrm e}-1} - 1$：
+# 浮点数由 1 位符号、$w_{\mathrm e}$ 位**指数**（exponent，也叫阶码）、$w_{\mathrm m}$ 位**尾数**（mantissa）组成。FP8 和 FP4 的名字里写着这两个位数：E2M1 有 2 位指数、1 位尾数，加上符号共 4 位，所以叫 FP4。把指数字段读作无符号整数 $E$，尾数字段读作无符号整数 $T$，偏置（bias）$\mathrm{bias} = 2^{w_{\mathrm e}-1} - 1$：
 #
 # $$
 # \lvert x \rvert = \begin{cases}
-# 2^{\,E - \beta}\left(1 + \dfrac{T}{2^{w_{\mathrm m}}}\right), & E \ge 1 \\[2ex]
-# 2^{\,1 - \beta} \cdot \dfrac{T}{2^{w_{\mathrm m}}}, & E = 0
+# 2^{\,E - \mathrm{bias}}\left(1 + \dfrac{T}{2^{w_{\mathrm m}}}\right), & E \ge 1 \\[2ex]
+# 2^{\,1 - \mathrm{bias}} \cdot \dfrac{T}{2^{w_{\mathrm m}}}, & E = 0
 # \end{cases}
 # $$
 # 〔[S4](06_summary.ipynb#公式总表)〕
 #
-# 第一行称为规格化数（normal）。第二行称为**非规格化数**（subnormal）：没有前面的 1，所以能表示 0；指数是 $1-\beta$ 而不是 $0-\beta$，所以与规格化数衔接得上（[IEEE，2019](references.ipynb)；[OCP，2023](references.ipynb)）。
+# 第一行称为规格化数（normal）。第二行称为**非规格化数**（subnormal）：没有前面的 1，所以能表示 0；指数是 $1-\mathrm{bias}$ 而不是 $0-\mathrm{bias}$，所以与规格化数衔接得上（[IEEE，2019](references.ipynb)；[Open Compute Project，2023](references.ipynb)）。
 
 # %%
 def float_value(E, T, w_e, w_m):
@@ -623,14 +620,14 @@ for name, (dtype, w_e, w_m) in FLOATS.items():
 #
 # 在相邻两个 2 的幂之间的区间 $[2^k, 2^{k+1})$（binade）内，浮点数的步长固定，$\Delta = 2^{k-w_{\mathrm m}}$。到下一个区间，步长和数值一起翻倍。所以**浮点数的误差与数值成比例，整数的误差处处一样**。
 #
-# 我们把这句话变成一个数。记 $\lvert x\rvert = 2^{k+f}$，$0 \le f < 1$，则 $\Delta = \lvert x\rvert\, 2^{-f-w_{\mathrm m}}$，误差功率与 $x^2$ 之比是
+# 我们把这句话变成一个数。记 $\lvert x\rvert = 2^{k+r}$，$0 \le r < 1$，则 $\Delta = \lvert x\rvert\, 2^{-r-w_{\mathrm m}}$，误差功率与 $x^2$ 之比是
 #
 # $$
-# \frac{\Delta^2/12}{x^2} = \frac{4^{-w_{\mathrm m}}}{12}\, 4^{-f}, \qquad
-# \int_0^1 4^{-f}\,\mathrm{d}f = \frac{3}{8\ln 2}
+# \frac{\Delta^2/12}{x^2} = \frac{4^{-w_{\mathrm m}}}{12}\, 4^{-r}, \qquad
+# \int_0^1 4^{-r}\,\mathrm{d}r = \frac{3}{8\ln 2}
 # $$
 #
-# 数据分布在好几个这样的区间里时，$f$ 近似均匀，而且与 $\lvert x\rvert$ 的大小无关，可以取平均：
+# 数据分布在好几个这样的区间里时，$r$ 近似均匀，而且与 $\lvert x\rvert$ 的大小无关，可以取平均：
 #
 # $$
 # \mathrm{SQNR} \approx 10\log_{10}\!\left(4^{w_{\mathrm m}} \cdot 32\ln 2\right) = 6.02\,w_{\mathrm m} + 13.46 \ \text{dB}
@@ -810,7 +807,7 @@ print("Gamma      " + "".join(f"{x.abs().max() / x.std():10.1f}" for x in column
 # $$
 # 〔[P8](06_summary.ipynb#公式总表)〕
 #
-# **【计算】** 每 64 个一组、缩放因子存成 float16，每个权重几位？存成 float32 呢？MX 格式每 32 个一组，缩放因子是 2 的幂，存 8 位的指数（[OCP，2023](references.ipynb)），又是几位？
+# **【计算】** 每 64 个一组、缩放因子存成 float16，每个权重几位？存成 float32 呢？MX 格式每 32 个一组，缩放因子是 2 的幂，存 8 位的指数（[Open Compute Project，2023](references.ipynb)），又是几位？
 #
 # 我们比较五种缩放因子：整个张量取最大绝对值；整个张量取误差最小的范围；每 64 个一组；MXFP4；以及分组的 INT4 改用上文不截断的规则（最大绝对值对应 7 而不是 8）。
 
