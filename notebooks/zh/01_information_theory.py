@@ -643,7 +643,7 @@ sheet.show("information-three-sources", bits=widths[-1], **last)
 # - **高斯**在 1 位时偏低：步长是 $4\sigma$，太大了。偏的方向却和第 2 节相反。那里 0 是一个重建值（**中平型**量化器），噪声比 $\Delta^2/12$ 小；这里 0 是两个量化区间的分界，两级在 $\pm2\sigma$（**中升型**），0 附近的大量数据都错近 $2\sigma$，噪声比 $\Delta^2/12$ 大。两种类型在[率失真](01b_rate_distortion.ipynb)一章细讲。
 # - **高斯**在 8 位以上弯了下来，再加位宽也没有用。公式只算了量化区间以内的误差，没有算 $4\sigma$ 以外被截断的那一点；位宽越高，那一点越显眼。
 #
-# 前两条的方向可以验证。同样的步长，只挪动量化级的位置：
+# 前两条的方向可以验证。我们只挪动量化级的位置，预测各用自己的步长：
 
 # %%
 outermost = 2 / 3  # step of a sine's 2 bits when its outermost levels lie at its peaks
