@@ -35,7 +35,7 @@
 # - **Krishnamoorthi，2018**　KRISHNAMOORTHI R. Quantizing deep convolutional networks for efficient inference: a whitepaper[EB/OL]. arXiv: 1806.08342, 2018.
 # - **Lin 等，2024**　LIN J, TANG J, TANG H, et al. AWQ: activation-aware weight quantization for on-device LLM compression and acceleration[C]//Proceedings of Machine Learning and Systems 6. 2024.
 # - **Liu 等，2025**　LIU Z, ZHAO C, FEDOROV I, et al. SpinQuant: LLM quantization with learned rotations[C]//International Conference on Learning Representations. 2025.
-# - **Lloyd，1982**　LLOYD S P. Least squares quantization in PCM[J]. IEEE Transactions on Information Theory, 1982, 28(2): 129-137. 内部报告写于 1957 年.
+# - **Lloyd，1982**　LLOYD S P. Least squares quantization in PCM[J]. IEEE Transactions on Information Theory, 1982, 28(2): 129-137. 初稿是 1957 年的内部报告.
 # - **Max，1960**　MAX J. Quantizing for minimum distortion[J]. IRE Transactions on Information Theory, 1960, 6(1): 7-12.
 # - **Micikevicius 等，2022**　MICIKEVICIUS P, STOSIC D, BURGESS N, et al. FP8 formats for deep learning[EB/OL]. arXiv: 2209.05433, 2022.
 # - **Migacz，2017**　MIGACZ S. 8-bit inference with TensorRT[R]. San Jose: NVIDIA GPU Technology Conference, 2017.
