@@ -26,12 +26,12 @@
 #
 # | 部分 | 时间 |
 # |:--|:--|
-# | 1 整数网格 | 30 分钟 |
-# | 2 编码的换算 | 15 分钟 |
+# | 1 整数网格 | 25 分钟 |
+# | 2 编码的换算 | 10 分钟 |
 # | 3 打包成字节 | 20 分钟 |
-# | 4 不等距的网格 | 20 分钟 |
+# | 4 不等距的网格 | 30 分钟 |
 # | 小结 | 5 分钟 |
-# | ★ 选读 | 10 分钟 |
+# | ★ 选读 | 5 分钟 |
 
 # %%
 import io
@@ -59,8 +59,6 @@ explore.set_language("zh")
 # - **位宽**（bit width）$b$：一个编码占几位；
 # - **级的个数**（number of levels）$L$：一共有多少个编码；
 # - **范围**（range）：最小的编码和最大的编码。
-#
-# **【预测】** UINT4 的范围是什么？INT4 呢？INT4 里，正的编码多，还是负的编码多？
 #
 # 一位有 0 和 1 两种状态，$b$ 位就有 $2^b$ 种。把这些位记作 $d_{b-1} \dots d_1 d_0$。
 #
@@ -102,7 +100,7 @@ for pattern in range(8):
 # %% [markdown]
 # 同样的 8 种状态，读法不同，值就不同。**位的排列本身没有正负号，正负号是读法给的。**
 #
-# 现在验证范围的公式。取缩放因子 1、零点 0，把 $-40000$ 到 $39999$ 的整数都交给量化器。超出范围的值会被[**饱和截断**](glossary.ipynb#量化器与整数运算)（clipping，也叫限幅、饱和）到两端，以下简称截断。因此测得出最小、最大的编码，也数得出一共有多少个编码。
+# 现在验证范围的公式。取缩放因子 1、零点 0，量化 $-40000$ 到 $39999$ 的整数。超出范围的值会被[**饱和截断**](glossary.ipynb#量化器与整数运算)（clipping，也叫限幅、饱和）到两端，以下简称截断。
 
 # %%
 def integer_quantizer(scale, zero, qmin, qmax):
@@ -125,13 +123,13 @@ for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
     print(f" {ends[1]:8} {reached[1]:6}   {codes.dtype}")
 
 # %% [markdown]
-# 最后一列是存放一个编码用的类型。torch 没有能做普通运算的 4 位类型，INT4 的编码只好放在 `int8` 里，一个编码占一整个字节。这笔账第 3 节再算。
+# 最后一列是存放一个编码用的类型。torch 没有能做普通运算的 4 位类型，INT4 的编码只好放在 `int8` 里，一个编码占一整个字节。第 3 节再算这笔账。
 #
 # ### 补码为什么不对称
 #
-# 级的个数是偶数，0 占去一个，余下奇数个，无法由正负两边平分。补码里 0 的最高位是 0，占的是非负那一半的名额，所以负的编码多一个。
+# 级的个数是偶数，0 占去一个，余下奇数个，无法由正负两边平分。补码里 0 的最高位是 0，所以负的编码多一个。
 #
-# 原码是对称的，代价是有两个 0：上面的表里 `+0` 和 `-0` 是两种状态。补码只有一个 0，而且加法不用管符号：两个编码按二进制相加，丢掉进位，只要和仍在范围里，结果就是对的。原因是补码的 $q$ 与它的无符号读法相差 0 或 $2^b$，而丢掉进位正是对 $2^b$ 取余数。
+# 原码是对称的，代价是有两个 0：上面的表里 `+0` 和 `-0` 是两种状态。补码只有一个 0，而且加法不用管符号：两个编码按二进制相加，丢掉进位（即对 $2^b$ 取余数），只要和仍在范围里，结果就是对的。
 #
 # **【思考】** 在 `int8` 里，$-(-128)$ 是多少？$\lvert -128 \rvert$ 呢？
 #
@@ -141,7 +139,7 @@ for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict", "fold"]
 int8_codes = torch.tensor([-128, -127, -1, 127], dtype=torch.int8)
 for name, value in (("q", int8_codes), ("-q", -int8_codes), ("|q|", int8_codes.abs())):
     print(f"{name:3}", *(f"{v:6}" for v in value.tolist()))
@@ -149,7 +147,7 @@ for name, value in (("q", int8_codes), ("-q", -int8_codes), ("|q|", int8_codes.a
 # %% [markdown]
 # 所以[**对称**](glossary.ipynb#量化参数)（symmetric）量化常常弃用 $-2^{b-1}$ 这个编码，只用 $-127$ 到 $127$，这叫**受限范围**（restricted range）。好处有两个。第一，$q$ 能用，$-q$ 就一定能用。第二，乘积小一点，而小一点有时正好够用：有的内核先在 16 位里加两个乘积，再加进 32 位的累加器（[Jacob 等，2018](references.ipynb)）。下面比较两个乘积之和能否放进 `int16`。
 
-# %%
+# %% tags=["fold"]
 limit = torch.iinfo(torch.int16).max
 for a, b in ((-128, -128), (-127, -128)):
     print(f"2 · ({a}) · ({b}) = {2 * a * b}   int16 ends at {limit}   fits: {2 * a * b <= limit}")
@@ -157,7 +155,7 @@ for a, b in ((-128, -128), (-127, -128)):
 # %% [markdown]
 # 这里相乘的是编码本身。减去零点以后的差要占 9 位，两个差的乘积 `int16` 连一个也放不下，见[只用整数](04b_integer.ipynb)一章。
 #
-# 这门课的有符号方案保留 $-2^{b-1}$。缩放因子取自最大绝对值时，没有数据会落到这个编码上；范围取得比数据窄时，被截断的负值会落到它上面。
+# 这门课的有符号方案保留 $-2^{b-1}$。缩放因子取自最大绝对值时，没有数据用到这个编码；范围取得比数据窄时，被截断的负值会用到它。
 #
 # ### 除数该取几
 #
@@ -204,9 +202,9 @@ print(f"INT8 with N = 255, clipping alone: {10 * math.log10(8):.2f} dB")
 # q_range = min(abs(scheme.qmin), scheme.qmax)
 # ```
 #
-# **【计算】** 对 INT8、INT4、UINT8，这一行各得几？
+# 对 UINT8，这一行得几？
 
-# %% tags=["predict"]
+# %%
 relu = samples.distribution("relu")
 for scheme in (QuantizationScheme.INT8, QuantizationScheme.INT4, QuantizationScheme.UINT8):
     q_range = min(abs(scheme.qmin), scheme.qmax)
@@ -217,11 +215,11 @@ for scheme in (QuantizationScheme.INT8, QuantizationScheme.INT4, QuantizationSch
         print("ZeroDivisionError:", error)
 
 # %% [markdown]
-# 无符号方案的 $q_{\min}$ 是 0，取两者中较小的，就除以 0 了。这是第一处计数错误。ReLU（把负数换成 0 的函数）之后的数据没有负值，本来最适合无符号网格（[Nagel 等，2021](references.ipynb)），偏偏不能用。
+# 这是第一处计数错误：无符号方案的 $q_{\min}$ 是 0，除数就成了 0。ReLU（把负数换成 0 的函数）之后的数据没有负值，本来最适合无符号网格（[Nagel 等，2021](references.ipynb)），偏偏不能用。
 #
 # 不截断的规则分两种情形：有符号 $s = \max\lvert x\rvert / (2^{b-1}-1)$；无符号 $s = \max x / (2^b-1)$，而且数据不能有负值。零点为 0 的无符号网格根本无法表示负数，与其悄悄截断，不如拒绝。（PyTorch 的“对称 uint8”是另一回事，它取 $z = 128$，所以接受负数。）
 
-# %%
+# %% tags=["fold"]
 params = QuantizationParams.from_tensor(relu, QuantizationScheme.UINT8)
 print(f"scale: predicted {relu.max().item() / 255:.5f}, measured {params.scale.item():.5f}")
 try:
@@ -244,11 +242,11 @@ except ValueError as error:
 # b = \lceil \log_2 L \rceil
 # $$
 #
-# 255 级要 8 位，3 级要 2 位。`int` 向下取整，得到 7 位和 1 位，放不下全部编码。级的个数恰好是 2 的幂时，两种算法结果相同，所以这处错误不容易发现。
+# 255 级要 8 位，3 级要 2 位。`int` 向下取整，得到 7 位和 1 位，放不下全部编码。级的个数是 2 的幂时，两种算法结果相同，所以错误不易发现。
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict", "fold"]
 print("levels   log2   int(log2)   holds   bits needed   hold")
 for levels in (256, 255, 16, 15, 3):
     bits, needed = int(np.log2(levels)), math.ceil(math.log2(levels))
@@ -312,9 +310,9 @@ for name, s, z in (("symmetric", 2 / 7, 0), ("asymmetric", 3 / 15, round(-8 + 1 
 #
 # 其余的位不动，只有**最高位翻转**，这是一次异或（XOR）。
 #
-# **【思考】** 什么也不做，把 `int8` 的位直接当作 `uint8` 来读，行不行？
+# 如果什么也不做，把 `int8` 的位直接当作 `uint8` 来读，结果在下表的最后一列。
 
-# %% tags=["predict"]
+# %% tags=["fold"]
 q = torch.tensor([-128, -3, -1, 0, 5, 127], dtype=torch.int8)
 pattern = q.view(torch.uint8)
 print("   q       bits   q + 128   top bit flipped   bits read as uint8")
@@ -326,7 +324,7 @@ for row in zip(q.tolist(), pattern.tolist(), (q.int() + 128).tolist(), (pattern 
 #
 # 我们再用数据验证。正确换算以后，重建值一个都不变；直接重读，信号就毁掉了。（注意 `q.int()`：在 `int8` 里加 128 会溢出绕回。）
 
-# %%
+# %% tags=["fold"]
 laplace = samples.distribution("laplace")
 int8 = fit(laplace, 8, symmetric=False)
 uint8 = integer_quantizer(int8.params.scale.item(), int8.params.zero_point.item() + 128, 0, 255)
@@ -386,10 +384,10 @@ for name, predicted, way in (
 # q_4 = \operatorname{clamp}\!\left(\operatorname{rint}\frac{q - z}{16} + z_4,\; -8,\; 7\right)
 # $$
 #
-# 这里 rint 表示舍入到最近的整数（半整数的规则见[均匀量化器](04_quantizer.ipynb)一章），$z_4$ 可以取 $\operatorname{rint}(z/16)$。如果对 $q$、$z$ 分别舍入，两次舍入的误差不会抵消，每个值都可能多错半个步长：
+# 这里 rint 表示舍入到最近的整数（半整数的规则见[均匀量化器](04_quantizer.ipynb)一章），$z_4$ 可以取 $\operatorname{rint}(z/16)$。如果对 $q$、$z$ 分别舍入，两次舍入的误差不会抵消，使所有值都偏向一侧，最多偏半个步长：
 
 # %%
-shifted = samples.distribution("normal") + 1
+shifted = samples.distribution("normal") + 1.8
 asymmetric = fit(shifted, 8, symmetric=False)
 q8 = asymmetric.quantize(shifted).int()
 s8, z8 = asymmetric.params.scale, asymmetric.params.zero_point
@@ -453,7 +451,7 @@ print("read as 6: ", unpack_int4(pack_int4(five), (6,)).tolist())
 # %% [markdown]
 # 光看字节，分不清是 5 个编码还是 6 个，所以**形状要另存**。`quantcore` 的 `unpack_int4` 因此要求给出形状。我们做一次穷举检验：对全部 256 个字节值，逐个解包、再打包，并与 `quantcore` 比较。
 
-# %%
+# %% tags=["fold"]
 every = torch.arange(256, dtype=torch.int32).to(torch.uint8)
 print("unpack then pack:    ", torch.equal(pack(unpack(every)), every))
 print("same as unpack_int4: ", torch.equal(unpack(every), unpack_int4(every, (512,))))
@@ -518,13 +516,13 @@ tutorial_codes = torch.clamp(torch.round(w / scale), -128, 127)
 # 4. `quantcore` 的 INT4 编码，没有打包；
 # 5. 打包的 INT4 编码。
 
-# %%
+# %% tags=["fold"]
 def file_bytes(tensor):
     buffer = io.BytesIO()
     np.save(buffer, tensor.numpy())
     return buffer.tell()
 
-# %% tags=["predict"]
+# %% tags=["predict", "fold"]
 files = {
     "1 float32 weights": (w, 32),
     "2 tutorial's INT8": (tutorial_codes, 32),
@@ -548,7 +546,7 @@ for name, (tensor, b) in files.items():
 #
 # 最后确认：从文件读回来，解包，编码一个不差。
 
-# %%
+# %% tags=["fold"]
 buffer = io.BytesIO()
 np.save(buffer, packed.numpy())
 buffer.seek(0)
@@ -593,7 +591,7 @@ def float_value(E, T, w_e, w_m):
 # %% [markdown]
 # **【计算】** E2M1 一共有 8 个非负值。写出来，看相邻两个值的间隔怎样变化。
 
-# %% tags=["predict"]
+# %% tags=["predict", "fold"]
 fp4 = [float_value(E, T, 2, 1) for E in range(4) for T in range(2)]
 print("by the formula", fp4)
 print("quantcore     ", [v for v in float_levels(2, 1).tolist() if v >= 0])
@@ -604,7 +602,7 @@ print("different values:", len(float_levels(2, 1)), " codes:", 2**4)
 #
 # 常用的浮点格式都属于这一族，只是两个位数不同。FP16 是 E5M10。**bfloat16** 是 E8M7，指数和 float32 一样多，所以范围也和 float32 一样大。FP8 有两种（[Micikevicius 等，2022](references.ipynb)）：E5M2 和 FP16、bfloat16 一样遵循 IEEE 754 的习惯，指数全为 1 的编码留给无穷大和 NaN；E4M3 没有无穷大，指数全为 1 的编码仍表示普通数值，仅当尾数也全为 1 时才表示 NaN，所以最大值是 $2^{8} \cdot 1.75$。我们把每一种格式的全部正编码都用公式算一遍，与 torch 的类型比较：
 
-# %%
+# %% tags=["fold"]
 FLOATS = {
     "FP16": (torch.float16, 5, 10), "bfloat16": (torch.bfloat16, 8, 7),
     "FP8 E5M2": (torch.float8_e5m2, 5, 2), "FP8 E4M3": (torch.float8_e4m3fn, 4, 3),
@@ -641,9 +639,7 @@ for name, (dtype, w_e, w_m) in FLOATS.items():
 #
 # 这个值与信号的大小无关，只看尾数的位数。指数的位数管的是另一件事：这样的精度能保持在多大的范围里。
 #
-# **【计算】** 对高斯数据，FP16、bfloat16、E5M2、E4M3 的 SQNR 各是多少分贝？
-
-# %% tags=["predict"]
+# %%
 gaussian = samples.distribution("normal", 10**6).double()
 print("format     predicted   measured, dB")
 for name, (dtype, _, w_m) in FLOATS.items():
@@ -676,8 +672,8 @@ for name, color in (("INT8", BLUE), ("FP8 E4M3", RED), ("FP8 E5M2", GREEN)):
 # %% tags=["predict", "fold"]
 sheet.legend(0, loc="lower right")
 sheet.legend(1)
-drops = ", ".join(f"{name} {v[0]:.1f} then {v[4]:.1f}" for name, v in found.items())
-sheet.show(f"Integer steps are all equal, float steps grow with |x|; dB at k = 0 and 4: {drops}")
+sheet.show("schemes-shrink", **{f"{name[-4:]}_{k}": f"{v[k]:.1f}" for name, v in found.items()
+                                for k in (0, 4)})
 
 # %% tags=["predict", "fold"]
 print("k = 0 to 4   predicted   measured   (dB lost)")
@@ -701,8 +697,8 @@ for name, predicted in (("INT8", 20 * math.log10(16)), ("FP8 E4M3", 0), ("FP8 E5
 #
 # 代入 $b = 8$、$w_{\mathrm m} = 3$，得 $\Gamma \approx 11.8$。范围取到最大绝对值时，**最大绝对值不到标准差的 11.8 倍，INT8 更好；超过 11.8 倍，FP8 E4M3 更好**。下面让同一份高斯数据的范围逐次加宽，范围的两端是 $\pm\Gamma\sigma$。
 
-# %%
-gamma = 10 ** ((20 * math.log10(2 ** (8 - 3)) + 10 * math.log10(3 / (32 * math.log(2)))) / 20)
+# %% tags=["fold"]
+gamma = math.sqrt(3 * 4 ** (8 - 3) / (32 * math.log(2)))
 e4m3 = 10 * math.log10(4**3 * 32 * math.log(2))
 print(f"equal at Gamma = {gamma:.1f}\nGamma   INT8 predicted, measured   E4M3 predicted, measured, dB")
 for g in (6, 8, gamma, 16, 32):
@@ -724,7 +720,7 @@ for g in (6, 8, gamma, 16, 32):
 # - 负的一边，同一段分成 7 等份，取出来再变号；
 # - 都除以最大的一个，使两端正好是 $\pm1$。
 #
-# $\delta$ 这样理解：一边有 8 个编码时，每个编码大约分到 $\tfrac1{16}$ 的概率，最外面的重建值居中，离端点 $\tfrac1{32}$；一边有 7 个（连同 0 是 7.5 个）时是 $\tfrac1{30}$；$\delta$ 取两者的平均。
+# 源码没有说明 $\delta$ 的来历，可以这样理解：16 个等概率的编码各占 $\tfrac1{16}$，最外面一份的中点离端点 $\tfrac1{32}$；15 个编码时是 $\tfrac1{30}$；$\delta$ 是两者的平均。
 
 # %%
 delta = (1 / 32 + 1 / 30) / 2
@@ -748,13 +744,14 @@ ruler.frame(0, "three 4-bit formats", "level", "", (-1.05, 1.05), (0.4, 6.2))
 ruler.axes[0].set_yticks([1, 2, 3], ["NF4", "FP4", "INT4"])
 t = torch.linspace(-1, 1, 201)
 ruler.line(0, "density", t, 3.6 + 2.4 * torch.exp(-((t / 0.35) ** 2) / 2), color=GRAY)
-gaps = []
+gaps = {}
 for y, (name, color) in enumerate((("NF4", BLUE), ("FP4 E2M1", RED), ("INT4", GREEN)), 1):
     levels = format_levels(name) / format_levels(name).abs().max()
     style = {"marker": "|", "markersize": 20, "markeredgewidth": 2, "color": color}
     ruler.points(0, name, levels, [y] * len(levels), **style)
-    gaps.append(f"{name} {levels.diff().min():.3f} to {levels.diff().max():.3f}")
-ruler.show(f"Levels of three 4-bit formats; steps: {', '.join(gaps)}")
+    gaps[name[:3]] = f"{levels.diff().min():.3f}", f"{levels.diff().max():.3f}"
+ruler.show("schemes-ruler", **{f"{k}_{end}": v for k, ends in gaps.items()
+                               for end, v in zip(("least", "most"), ends)})
 
 # %% [markdown]
 # INT4 的间隔处处相等，FP4 和 NF4 中间密、两端疏。还能看出 INT4 的右端缺一级：$-8$ 对应 $-1$，而 $+8$ 不存在。
@@ -771,9 +768,10 @@ explore.formats()
 # %% [markdown]
 # 看过每一种格式，再看总表。多加一列：刚才那个网络最后一层的权重。最后一行是最大绝对值与标准差之比 $\Gamma$。
 
-# %%
+# %% tags=["fold"]
 names = ("INT4", "FP4 E2M1", "NF4", "INT8", "FP8 E4M3", "FP8 E5M2")
-columns = {k: samples.distribution(k).double() for k in ("uniform", "normal", "laplace", "outliers")}
+shapes = ("uniform", "normal", "laplace", "outliers")
+columns = {shape: samples.distribution(shape).double() for shape in shapes}
 columns["weights"] = w.detach().flatten().double()
 grids = {name: format_levels(name) / format_levels(name).abs().max() for name in names}
 print("SQNR, dB   " + "".join(f"{k:>10}" for k in columns))
@@ -832,7 +830,7 @@ def group_scales(x, top=1.0):  # one float16 for each row
 def power_of_two(x):  # the largest level of FP4 is 6 = 1.5 · 2^2
     return 6 * 2 ** (x.abs().amax(1, keepdim=True).log2().floor() - 2)
 
-# %% tags=["predict"]
+# %% tags=["predict", "fold"]
 fours = {name: grids[name] for name in ("INT4", "FP4 E2M1", "NF4")}
 ways = [("largest |x|", n, 0, 1, lambda x, levels: largest(x)) for n in fours]
 ways += [("best range", n, 0, 1, best_range) for n in fours]
@@ -856,11 +854,11 @@ for way, name, extra, g, scale_of in ways:
 # - **整个张量取最好的范围**：高斯数据和权重上，INT4 略胜 FP4。等距的网格吃亏在范围，不在中间。
 # - **每 64 个一组**：这个网络的权重上，INT4 甚至最好；高斯数据上 NF4 最好。INT4 的名次还取决于除数：改成不截断的规则，优势就没有了。
 # - **拉普拉斯（长尾）**：NF4 和 FP4 始终胜过 INT4。决定名次的是尾部，而不是“数据集中在 0 附近”。
-# - **MXFP4**：2 的幂作缩放因子，省下了缩放因子的尾数，比分组的 FP4 低约 1 dB（均匀数据除外）。
+# - **MXFP4**：位数与 64 个一组相同，组更小，高斯、拉普拉斯数据和权重上却低 0.4 到 1.1 dB。损失来自缩放因子只能取 2 的幂。
 #
 # float16 的缩放因子使每个权重占 4.25 位；存成 float32 是 4.5 位，这是 NF4 原来的用法；MXFP4 也是 4.25 位。按每位 6.02 dB 估计，多花的 0.25 位本来值 1.5 dB。比较格式时，**SQNR 旁边必须写上连同缩放因子的位数**。
 
-# %%
+# %% tags=["fold"]
 print(f"0.25 bit is worth {0.25 * 20 * math.log10(2):.1f} dB; NF4 gains from groups:")
 for name, one, many in zip(columns, results["best range", "NF4"], results["groups of 64", "NF4"]):
     print(f"{name:9} {many - one:z5.1f} dB")
@@ -875,21 +873,21 @@ for name, one, many in zip(columns, results["best range", "NF4"], results["group
 # **【预测】** 改变范围，让最大的重建值落在 $c$ 倍标准差上。熵最大的 $c$，也是误差最小的 $c$ 吗？NF4 能不能达到 16 级的 Lloyd–Max？
 
 # %% tags=["predict"]
-nf4 = nf4_levels()
+rows, nf4 = gaussian.view(-1, 64), nf4_levels()
 print("scale           entropy   least used   most used     dB")
-for name, c in (("c = 1.85", right[-1]), ("c = 2.40", 2.4), ("c = 2.85", 2.85), ("64", None)):
-    rows = gaussian.view(-1, 64)
-    rows = rows / (group_scales(rows) if c is None else c)
-    q_nf4 = torch.bucketize(rows, (nf4[1:] + nf4[:-1]) / 2)
+for c in (right[-1].item(), 2.4, 2.85, None):
+    unit = c or group_scales(rows)
+    q_nf4 = torch.bucketize(rows / unit, (nf4[1:] + nf4[:-1]) / 2)
     used = torch.bincount(q_nf4.flatten()) / q_nf4.numel()
-    dB = sqnr_db(rows, nf4[q_nf4]) if c else sqnr_db(gaussian.view(-1, 64), nf4[q_nf4] * group_scales(gaussian.view(-1, 64)))
-    print(f"{name:15} {entropy(q_nf4):7.3f} {used.min():12.1%} {used.max():11.1%} {dB:6.1f}")
+    name = f"c = {c:.2f}" if c else "groups of 64"
+    print(f"{name:15} {entropy(q_nf4):7.3f} {used.min():12.1%} {used.max():11.1%}", end="")
+    print(f" {sqnr_db(rows, unit * nf4[q_nf4]):6.1f}")
 print(f"Lloyd-Max, 16 levels: {-10 * math.log10(lloyd_max(16, 'normal').mse):.1f} dB")
 
 # %% [markdown]
 # 第一行的 $c$ 就是 NF4 的设计点，即最外面的分位数。熵几乎是 4 比特，各编码的概率却已经从 5.6% 到 7.1% 不等；熵在最大值附近很平，所以看不出来。这里截断太多，误差反而大。误差最小的 $c$ 约为 2.85，离 Lloyd–Max 只差 0.2 dB。
 #
-# 最后一行是实际用法：每 64 个一组，除以组里的最大绝对值。最外面的编码只占 1.7%，使用概率相差五倍，熵降到 3.9 比特。除以最大绝对值以后，数据的分布随组的大小而变，一张固定的表不可能总是等概率的（[Yoshida，2023](references.ipynb)）。这一行的 SQNR 超过了 16 级的 Lloyd–Max，因为它另外花了缩放因子的位数。
+# 最后一行是实际用法：每 64 个一组，除以组里的最大绝对值。用得最少的编码只占 1.7%，与用得最多的相差五倍多，熵降到 3.9 比特。除以最大绝对值以后，数据的分布随组的大小而变，一张固定的表不可能总是等概率的（[Yoshida，2023](references.ipynb)）。这一行的 SQNR 超过了 16 级的 Lloyd–Max，因为它另外花了缩放因子的位数。
 #
 # ### 代价
 #

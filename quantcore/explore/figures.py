@@ -103,7 +103,7 @@ def draw_grid(sheet: Sheet, quantizer: UniformQuantizer, lo: float, hi: float) -
 
 
 def reached(name: str, x: Tensor) -> float:
-    """The SQNR of x in a format, scaled so that its largest value meets the largest level."""
+    """The SQNR of x in a format, scaled so that the largest magnitudes meet."""
     levels, x = format_levels(name), x.double() / x.abs().max()
     return sqnr_db(x, round_to_levels(x, levels / levels.abs().max()))
 
@@ -111,7 +111,7 @@ def reached(name: str, x: Tensor) -> float:
 def draw_formats(
     sheet: Sheet, name: str, rivals: tuple[str, ...], sources: dict[str, Tensor]
 ) -> str:
-    """A format's levels, laid out so that the largest is 1; the SQNR that it and others reach.
+    """A format's levels, largest magnitude 1, and the SQNR that it and others reach.
 
     rivals: three formats of as many bits, this one among them. The line of numbers says what
     this one reaches for each source, and for which it is the best of the three.
