@@ -26,6 +26,7 @@ from .schemes import QuantizationScheme, float_levels, nf4_levels
 _LATER = {
     "visualize_quantization": "visualization",
     "visualization": "visualization",
+    "schematics": "schematics",
     "explore": "explore",
 }
 
@@ -44,6 +45,7 @@ __all__ = [
     "noise_power",
     "optimal_uniform",
     "pack_int4",
+    "schematics",
     "sqnr_db",
     "unpack_int4",
     "visualization",

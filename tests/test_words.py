@@ -1,6 +1,7 @@
 """The words of the page: every one of them in every language, and what is said without one."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,14 @@ def test_every_word_is_used(table):
 def test_every_picture_has_a_sentence_and_every_sentence_a_picture():
     shown = set(SHOWN.findall(CODE + CHAPTERS))
     assert shown == set(catalogue("zh")["pictures"])
+
+
+def test_what_is_no_code_is_installed_too():
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text("utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["quantcore"]
+    files = [p.relative_to(FOLDER) for p in FOLDER.rglob("*") if p.is_file()]
+    others = [p for p in files if p.suffix not in (".py", ".pyc")]
+    assert others and all(any(p.match(pattern) for pattern in patterns) for p in others)
 
 
 def test_values_without_words_stay_and_unknown_figures_are_called_by_their_names():

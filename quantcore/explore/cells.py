@@ -77,7 +77,7 @@ def _free(shell, cell: str) -> int:
     """Let go of what a cell has shown; returns how many figures it were."""
     live, still = LIVE.pop(cell, []), STILL.pop(cell, None)
     for explorer, view in live:
-        _close(view)
+        close(view)
         explorer.free()
         _forget(shell, explorer)
     if still is not None:
@@ -94,9 +94,10 @@ def _after(result) -> None:
         TRIM(0)
 
 
-def _close(widget: widgets.Widget) -> None:
+def close(widget: widgets.Widget) -> None:
+    """Take a widget, and what it holds, out of the kernel and off the page."""
     for child in getattr(widget, "children", ()):
-        _close(child)
+        close(child)
     for part in ("layout", "style"):
         if isinstance(getattr(widget, part, None), widgets.Widget):
             getattr(widget, part).close()
