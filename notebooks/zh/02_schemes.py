@@ -26,11 +26,11 @@
 #
 # | 部分 | 时间 |
 # |:--|:--|
-# | 1 整数网格 | 25 分钟 |
+# | 1 整数网格 | 26 分钟 |
 # | 2 编码的换算 | 10 分钟 |
 # | 3 打包成字节 | 20 分钟 |
 # | 4 不等距的网格 | 30 分钟 |
-# | 小结 | 5 分钟 |
+# | 小结 | 4 分钟 |
 # | ★ 选读 | 5 分钟 |
 
 # %%
@@ -107,7 +107,7 @@ for pattern in range(8):
 def integer_quantizer(scale, zero, qmin, qmax):
     return UniformQuantizer(QuantizationParams(torch.tensor(scale), torch.tensor(zero), qmin, qmax))
 
-# %% tags=["predict", "fold"]
+# %% tags=["fold"]
 sweep = torch.arange(-40_000.0, 40_000.0)
 print("          levels           qmin             qmax         (predicted, measured)")
 for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
