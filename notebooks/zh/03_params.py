@@ -40,10 +40,11 @@
 # | 1 从范围到 $s$ 和 $z$ | 10 分钟 |
 # | 2 零必须精确 | 12 分钟 |
 # | 3 对称与非对称 | 13 分钟 |
-# | 4 离群值与校准 | 22 分钟 |
-# | 5 静态范围与动态范围 | 12 分钟 |
+# | 4 离群值与校准 | 20 分钟 |
+# | 5 静态范围与动态范围 | 13 分钟 |
 # | 6 粒度 | 17 分钟 |
-# | 7 坏的输入 | 5 分钟 |
+# | 7 坏的输入 | 3 分钟 |
+# | 小结 | 2 分钟 |
 # | ★ 选读 | 15 分钟 |
 #
 # 输出通道、卷积的填充（padding）、ReLU 这几个词的意思，见[网络的最少知识](00_start.ipynb#网络的最少知识)。
@@ -122,7 +123,7 @@ schematics.number_line()
 # $$
 # 〔[P3](06_summary.ipynb#公式总表)〕
 #
-# ONNX 的算子 DynamicQuantizeLinear 就是这样规定的，半整数舍入到偶数（[ONNX，2019](references.ipynb)）。用整数零点的做法出自（[Jacob 等，2018](references.ipynb)），作者的代码把半整数向远离零的方向舍入；两者只在 $z^*$ 恰为半整数时相差 1。
+# ONNX 的算子 DynamicQuantizeLinear 就是这样规定的，半整数舍入到偶数（[ONNX，2024](references.ipynb)）。用整数零点的做法出自（[Jacob 等，2018](references.ipynb)），作者的代码把半整数向远离零的方向舍入；两者只在 $z^*$ 恰为半整数时相差 1。
 #
 # **【预测】** 数据在 $[-1, 3]$，采用 INT8。$z$ 是正数还是负数？
 #
@@ -265,7 +266,7 @@ for x in (torch.tensor([2.0, 2.5, 3.0]), torch.tensor([5.0, 5.0])):
 # $$
 # 20 \log_{10} \frac{\max(x_{\max}, 0) - \min(x_{\min}, 0)}{x_{\max} - x_{\min}}\ \text{dB}
 # $$
-# 〔[P11](06_summary.ipynb#公式总表)〕
+# 〔[P10](06_summary.ipynb#公式总表)〕
 #
 # 代入得 $20 \log_{10} 3 = 9.54$ dB，相当于 1.6 位。
 #
@@ -371,7 +372,7 @@ table("divisor | s predicted | measured", [(n, f"{p:.6f}", f"{s:.6f}") for n, p,
 # $$
 # 20 \log_{10} \frac{2^{b-1}}{2^{b-1} - 1} - 10 \log_{10}\!\left(1 + \frac{6}{n-1}\right)\ \text{dB}
 # $$
-# 〔[P12](06_summary.ipynb#公式总表)〕
+# 〔[P11](06_summary.ipynb#公式总表)〕
 #
 # **【预测】** 8 位、每 64 个数共用一个 $s$ 时，哪一种好？十万个数时呢？
 
@@ -527,9 +528,9 @@ table("method | 4 bits: range | clipped | dB | 8 bits: range | clipped | dB", ro
 #
 # ### 最佳截断范围随位宽而变
 #
-# **【预测】** 换成没有离群值的高斯数据，从 2 位到 8 位。各种方法选的范围会随位宽变吗？
+# 再换成没有离群值的高斯数据，从 2 位到 8 位。各种方法选的范围会随位宽变吗？
 
-# %% tags=["predict", "fold"]
+# %% tags=["fold"]
 rows = []
 for bits in (2, 4, 6, 8):
     row = [bits]
@@ -701,7 +702,7 @@ print(f"a hundred thousand, with outliers: {ratio:.3f}")
 # $$
 # \frac{1}{n + 1}
 # $$
-# 〔[P13](06_summary.ipynb#公式总表)〕
+# 〔[P12](06_summary.ipynb#公式总表)〕
 #
 # 这个预测不需要知道激活值的分布。
 #

@@ -64,7 +64,7 @@ def fit(x, bits, symmetric=True, **options):
 #
 # 〔[Q1](06_summary.ipynb#公式总表)，[Q2](06_summary.ipynb#公式总表)〕
 #
-# $\operatorname{rint}$ 舍入到最近的整数，恰为**半整数**（$k + \tfrac12$，$k$ 是整数）时取相邻的偶数；$\operatorname{clamp}$ 把小于 $q_{\min}$ 的值换成 $q_{\min}$，大于 $q_{\max}$ 的值换成 $q_{\max}$。这也是 ONNX 算子规范里 QuantizeLinear 和 DequantizeLinear 的定义（[ONNX](references.ipynb)）。
+# $\operatorname{rint}$ 舍入到最近的整数，恰为**半整数**（$k + \tfrac12$，$k$ 是整数）时取相邻的偶数；$\operatorname{clamp}$ 把小于 $q_{\min}$ 的值换成 $q_{\min}$，大于 $q_{\max}$ 的值换成 $q_{\max}$。这也是 ONNX 算子规范里 QuantizeLinear 和 DequantizeLinear 的定义（[ONNX，2024](references.ipynb)）。
 #
 # 公式有三步，代码就写三行：
 
@@ -281,7 +281,7 @@ for name, bits in (("uniform", 8), ("normal", 8), ("normal", 4), ("normal", 2)):
 #
 # ### 饱和截断是定义的一部分
 #
-# 有些教程的公式写成 $Q(x) = \operatorname{round}(x/s + z)$，没有 $\operatorname{clamp}$。
+# 有些教程的公式写成 $Q(x) = \operatorname{rint}(x/s + z)$，没有 $\operatorname{clamp}$。
 #
 # **【预测】** 照这个公式，编码算出 200，存进 int8，读出来是多少？
 #
