@@ -92,11 +92,8 @@ def relu_loss() -> Answers:
 
 def outlier_methods() -> Answers:
     """Three ways to choose a range, for data with far outliers: from the least SQNR up."""
-    found = {
-        "minmax": outlier_sqnr("minmax"),
-        "percentile": outlier_sqnr("percentile"),
-        "mse": outlier_sqnr("mse"),
-    }
+    methods = "minmax", "percentile", "mse"
+    found = {method: range_sqnr(outliers(10_000), method) for method in methods}
     right = sorted(found, key=found.__getitem__)
     return order(*right, safest=("percentile", "mse", "minmax"), backwards=right[::-1])
 
@@ -152,22 +149,21 @@ def channel_axis(layer: nn.Module) -> int:
 
 
 @cache
-def outliers() -> Tensor:
+def outliers(n: int = 2048) -> Tensor:
     """Normal data, of which every 1000th value is 20 times as large."""
-    return distribution("outliers", 2048)
+    return distribution("outliers", n)
 
 
-def outlier_sqnr(method: str, bits: int = 4, group_size: int | None = None) -> float:
-    """SQNR in dB of those data, in the ranges that the method chooses; symmetric."""
-    params = QuantizationParams.from_tensor(
-        outliers(), QuantizationScheme.from_bits(bits), method=method, group_size=group_size
-    )
-    return sqnr_db(outliers(), UniformQuantizer(params)(outliers()))
+def range_sqnr(x: Tensor, method: str, bits: int = 4, group_size: int | None = None) -> float:
+    """SQNR in dB in the ranges that the method chooses; symmetric."""
+    scheme = QuantizationScheme.from_bits(bits)
+    params = QuantizationParams.from_tensor(x, scheme, method=method, group_size=group_size)
+    return sqnr_db(x, UniformQuantizer(params)(x))
 
 
 def measure(settings: dict) -> dict[str, float]:
     """SQNR in dB, and bits per value with a float16 scale for each group."""
-    sqnr = outlier_sqnr(**settings)
+    sqnr = range_sqnr(outliers(), **settings)
     group_size = settings["group_size"] or outliers().numel()
     return {"SQNR": sqnr, "bits": bits_per_weight(settings["bits"], group_size, 16, 0)}
 

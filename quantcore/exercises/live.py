@@ -36,8 +36,11 @@ def view(asked: Prediction) -> widgets.VBox:
     unit = [widgets.Label(asked.unit)] if asked.unit else []
     row = widgets.HBox([*inputs, *unit, button], layout={"flex_flow": "row wrap"})
     # A number's name stands beside it; several inputs have it above them.
-    above = [] if kind == "number" else [widgets.Label(asked.label)]
-    box = widgets.VBox([*above, row, said])
+    above = widgets.Label(asked.label)
+    above.add_class("qc-asked")
+    if kind == "number":
+        above.layout.display = "none"
+    box = widgets.VBox([above, row, said])
     box.add_class("qc-live")
     box.add_class("qc-prediction")
     cells.shown(asked, box)
