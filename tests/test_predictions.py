@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from browser import chromium, jupyterlab, needs_chromium, new_page, open_notebook, write_notebook
+from browser import jupyterlab, needs_chromium, new_page, open_notebook, write_notebook
 
 from book import build, preprocess
 from quantcore import exercises, words
@@ -152,7 +152,7 @@ def test_the_book_keeps_a_prediction_in_its_page(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page(browser, tmp_path_factory):
     """Every prediction in every language on one page, from the disk, under the book's policy."""
     parts = [f'<!doctype html><html lang="zh"><meta charset="utf-8">{build.HEAD.read_text("utf-8")}'
              "<title>predictions</title><main>"]  # fmt: skip
@@ -165,13 +165,12 @@ def page(tmp_path_factory):
                 parts.append(f'<div id="{language}-{name}">{html}</div>')
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text("".join(parts), "utf-8")
-    with chromium() as browser:
-        page = new_page(browser)
-        page.left = []
-        page.on("request", lambda r: r.url.startswith("file:") or page.left.append(r.url))
-        page.on("console", lambda m: page.problems.append(m.text))
-        page.goto(path.as_uri())
-        yield page
+    page = new_page(browser)
+    page.left = []
+    page.on("request", lambda r: r.url.startswith("file:") or page.left.append(r.url))
+    page.on("console", lambda m: page.problems.append(m.text))
+    page.goto(path.as_uri())
+    yield page
     words.set_language("en")
 
 
@@ -249,11 +248,11 @@ LIVE = ".jp-Notebook .qc-prediction"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     write_notebook(folder / "live.ipynb", *CELLS)
     (folder / ".given.json").write_text("{}", "utf-8")
-    with jupyterlab(folder) as address, chromium() as browser:
+    with jupyterlab(folder) as address:
         page = new_page(browser)
         open_notebook(page, address, "live.ipynb")
         page.set_viewport_size({"width": 1280, "height": 1600})

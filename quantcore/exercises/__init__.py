@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from . import c02, c03
-from . import progress as kept
+from . import c02, c03, keeping
 from .prediction import Prediction
 from .verdict import Verdict
 
@@ -41,13 +40,13 @@ def check(name: str, answer: object) -> Verdict:
     """
     verdict = Verdict(name, _known(EXERCISES, name).judge(answer))
     if verdict.status != "untouched":
-        kept.note("exercises", name, verdict.status == "passed")
+        keeping.note("exercises", name, verdict.status == "passed")
     return verdict
 
 
-def progress() -> kept.Progress:
+def progress() -> keeping.Progress:
     """What is done in all chapters, where the student's own copies are studied."""
-    return kept.Progress({n: (c.PREDICTIONS, c.EXERCISES) for n, c in CHAPTERS.items()})
+    return keeping.Progress({n: (c.PREDICTIONS, c.EXERCISES) for n, c in CHAPTERS.items()})
 
 
 def _known(table: dict, name: str):

@@ -149,7 +149,7 @@ def channel_axis(layer: nn.Module) -> int:
 
 
 @cache
-def outliers(n: int = 2048) -> Tensor:
+def outliers(n: int = 1024) -> Tensor:
     """Normal data, of which every 1000th value is 20 times as large."""
     return distribution("outliers", n)
 
@@ -264,7 +264,7 @@ EXERCISES = {
             "minmax": {"bits": 4, "group_size": None, "method": "minmax"},
             "percentile": {"bits": 4, "group_size": None, "method": "percentile"},
             "one_scale": {"bits": 4, "group_size": None, "method": "mse"},
-            "small_groups": {"bits": 4, "group_size": 8, "method": "mse"},
+            "small_groups": {"bits": 4, "group_size": 16, "method": "mse"},
         },
         catches=(10,),
     ),

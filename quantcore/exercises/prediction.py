@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from .. import words
-from . import progress
+from . import keeping
 from .answers import Answers
 from .static import static_html
 
@@ -74,7 +74,7 @@ class Prediction:
         """Judge an answer, note that it was given, and say what is to be said."""
         name = self.judge(given)
         if name not in ("unread", "unchosen"):
-            progress.note("predictions", self.name, name == "right")
+            keeping.note("predictions", self.name, name == "right")
         return self.feedback()[name]
 
     def bundle(self) -> dict[str, object]:
