@@ -269,7 +269,7 @@ def test_settings_are_shown_with_what_they_measure():
     verdict = exercises.check("choose-range", EXERCISES["choose-range"].wrong["minmax"])
     assert verdict.lines[:2] == [
         ("your settings", "bits=4, group_size=None, method=minmax"),
-        ("expected", "SQNR ≥ 15, bits ≤ 4.5"),
+        ("expected", "SQNR ≥ 18, bits ≤ 4.5"),
     ]
     strange = exercises.check("choose-range", {"bits": 4, "group_size": 64, "method": "best"})
     assert "method: 'best' is not known" in str(strange) and "line" not in dict(strange.lines)

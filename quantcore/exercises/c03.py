@@ -255,9 +255,9 @@ EXERCISES = {
         catches=(8,),
     ),
     "choose-range": Settings(
-        good={"bits": 4, "group_size": 64, "method": "mse"},
+        good={"bits": 4, "group_size": 32, "method": "mse"},
         measure=measure,
-        least={"SQNR": 15},
+        least={"SQNR": 18},
         most={"bits": 4.5},
         wrong={
             "more_bits": {"bits": 8, "group_size": None, "method": "mse"},
