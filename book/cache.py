@@ -27,7 +27,9 @@ def key(root: Path, sources: list[str]) -> str:
     """What the outputs of these code cells depend on."""
     ours = find_spec("quantcore")
     assert ours and ours.origin
-    files = [*sorted(Path(ours.origin).parent.rglob("*.py")), root / "pyproject.toml"]
+    package = Path(ours.origin).parent
+    files = [*sorted(package.rglob("*.py")), *sorted(package.rglob("*.toml"))]  # code and words
+    files.append(root / "pyproject.toml")
     parts = [str(VERSION), platform.python_version(), *map(version, PACKAGES), *sources]
     digest = hashlib.sha256()
     for part in [p.encode() for p in parts] + [f.read_bytes() for f in files if f.exists()]:

@@ -41,6 +41,7 @@
 
   const waiting = new Map(); // name of the frames → what waits for them
   const used = new WeakSet(); // figures that were changed before their frames were there
+  const pressed = new WeakMap(); // figure → its button that was pressed before
 
   window.courseFrames = function (name, text) {
     for (const place of waiting.get(name) || []) {
@@ -52,6 +53,7 @@
       script.remove();
       const control = figure.querySelector('input, select');
       if (used.has(figure)) control.dispatchEvent(new Event('input', { bubbles: true }));
+      pressed.get(figure)?.click();
     }
     waiting.delete(name);
   };
@@ -84,6 +86,9 @@
       figure.addEventListener(happening, () => fetchFrames(place), { once: true, passive: true });
     }
     figure.addEventListener('input', () => place.textContent || used.add(figure));
+    figure.addEventListener('click', ({ target }) => {
+      if (!place.textContent && target.matches('button')) pressed.set(figure, target);
+    });
   }
   // From a disk they cost nothing. A page that a reader has reloaded keeps its inputs' values.
   window.addEventListener('load', () => {
@@ -282,6 +287,18 @@
   window.addEventListener('resize', reachable);
   document.addEventListener('toggle', reachable, true); // a <details> that opens
   document.fonts.ready.then(reachable);
+
+  // Paper opens nothing: print what is folded, and fold it again.
+  const opened = [];
+  window.addEventListener('beforeprint', () => {
+    for (const details of document.querySelectorAll('main details:not([open])')) {
+      opened.push(details);
+      details.open = true;
+    }
+  });
+  window.addEventListener('afterprint', () => {
+    for (const details of opened.splice(0)) details.open = false;
+  });
 
   // mdBook's sidebar button is a <label>: say that it is a button, and let keys press it.
   const toggle = document.getElementById('mdbook-sidebar-toggle');

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 
@@ -25,13 +26,26 @@ ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 2  # notebooks executed side by side
 TIMEOUT = 300  # seconds that one cell may take
 WORDS = {
-    "zh": {"open": "打开这个笔记本", "run": "用 {} 运行"},
-    "en": {"open": "open this notebook", "run": "run it on {}"},
+    "zh": {
+        "open": "打开这个笔记本",
+        "run": "用 {} 运行",
+        "fold": "代码",
+        "predict": "显示结果",
+    },
+    "en": {
+        "open": "open this notebook",
+        "run": "run it on {}",
+        "fold": "code",
+        "predict": "show the result",
+    },
 }
 FRAMES = re.compile(
     r'<script type="application/json">(.*?)</script>(\s*)<script>(.*?)</script>', re.DOTALL
 )
-LINK = re.compile(r"(\]\(|href=[\"'])(?![a-z]+:|/)([^)\s\"'#]+)\.ipynb(?=[)#\"'\s])")
+LINK = re.compile(
+    r"(?P<before>\]\(|href=[\"'])(?![a-z]+:|/)"
+    r"(?P<file>[^)\s\"'#]+(?=\.ipynb[)#\"'\s])|(?=#))(?:\.ipynb)?(?:#(?P<place>[^)\s\"']*))?"
+)
 
 
 def set_kernels_environment() -> None:
@@ -74,8 +88,9 @@ def convert(context: dict, book: dict) -> None:
     drawn = draw_formulas(found, notebooks)
     language = config["book"].get("language", "en")
     for chapter, notebook in zip(found, notebooks, strict=True):
-        links = notebook_links(chapter["path"], source, language, config)
-        chapter["content"] = markdown(notebook, drawn, links)
+        words = WORDS.get(language[:2], WORDS["en"])
+        links = notebook_links(chapter["path"], source, words, config)
+        chapter["content"] = markdown(notebook, drawn, links, words)
 
 
 def chapters(items: list) -> Iterator[dict]:
@@ -198,14 +213,14 @@ def draw_formulas(found: list[dict], notebooks: list) -> dict:
         raise all_at_once
 
 
-def markdown(notebook, drawn: dict, links: str) -> str:
-    """The chapter's Markdown, with the links below its title."""
+def markdown(notebook, drawn: dict, links: str, words: dict[str, str]) -> str:
+    """The chapter's Markdown, with the links below its title, and what is folded in `words`."""
     from nbconvert import MarkdownExporter
     from traitlets.config import Config
 
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = LINK.sub(r"\1\2.html", formulas.replace(cell.source, drawn))
+            cell.source = LINK.sub(to_page, formulas.replace(cell.source, drawn))
     exporter = MarkdownExporter(
         config=Config(ExtractOutputPreprocessor={"enabled": False}),  # it has been done
         template_file="chapter.md.j2",
@@ -213,9 +228,22 @@ def markdown(notebook, drawn: dict, links: str) -> str:
     )
     for function in (fenced, printed, one_block, picture):
         exporter.register_filter(function.__name__, function)
-    text = exporter.from_notebook_node(notebook)[0]
+    text = exporter.from_notebook_node(notebook, {"words": words})[0]
     titled = re.sub(r"^(# .*)$", lambda m: f"{m[1]}\n\n{links}\n", text, count=1, flags=re.M)
     return titled if titled != text else f"{links}\n\n{text}"
+
+
+def to_page(link: re.Match) -> str:
+    """A link to a notebook, or to a place in one, as mdBook knows it.
+
+    JupyterLab calls a heading by its text, with hyphens for spaces; mdBook writes it small and
+    drops the punctuation.
+    """
+    page = f"{link['file']}.html" if link["file"] else ""
+    if link["place"] is None:
+        return link["before"] + page
+    place = unquote(link["place"]).lower()
+    return f"{link['before']}{page}#{''.join(c for c in place if c.isalnum() or c in '_-')}"
 
 
 def fenced(code: str) -> str:
@@ -259,9 +287,8 @@ def picture(output, kind: str) -> str:
     return f'\n<div class="output">\n{image}\n</div>\n'
 
 
-def notebook_links(path: str, source: Path, language: str, config: dict) -> str:
+def notebook_links(path: str, source: Path, words: dict[str, str], config: dict) -> str:
     """Links to the notebook itself, and to hosts that run it where a repository is named."""
-    words = WORDS.get(language[:2], WORDS["en"])
     links = [f'<a href="{Path(path).name}" download>{words["open"]}</a>']
     settings = config.get("preprocessor", {}).get("notebooks", {})
     address = config.get("output", {}).get("html", {}).get("git-repository-url") or ""

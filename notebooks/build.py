@@ -20,6 +20,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 ROOT = Path(__file__).parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
+FOLD = "fold"  # the tag of a cell whose source JupyterLab and the book fold
 # Not jupytext's: JupyterLab would refuse to open a notebook that is newer than its source.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -44,6 +45,8 @@ def read_source(path: Path) -> nbformat.NotebookNode:
         cell.id = f"{path.stem}-{number:03}"
         kept = ("tags", "lines_to_next_cell")  # the second: how the .py is spaced
         cell.metadata = {key: cell.metadata[key] for key in kept if key in cell.metadata}
+        if FOLD in cell.metadata.get("tags", ()):
+            cell.metadata["jupyter"] = {"source_hidden": True}
     return notebook
 
 

@@ -19,8 +19,8 @@ def before_saving(model: dict, path: str, contents_manager, **_) -> None:
     The views of widgets: their models live in the kernel alone, so a view that is opened later is
     nothing but an error beside the picture. The text that is displayed with it says what to do.
 
-    And in the chapters, what JupyterLab adds about the kernel as soon as it opens them, so that
-    git and the tests see no change where a reader made none.
+    And in the chapters, what JupyterLab adds about the kernel as soon as it opens them, and which
+    cells a reader has folded, so that git and the tests see no change where a reader made none.
     """
     if model["type"] != "notebook":
         return
@@ -30,6 +30,10 @@ def before_saving(model: dict, path: str, contents_manager, **_) -> None:
     file = Path(contents_manager.root_dir, path)
     if path.startswith("notebooks/") and file.exists():
         model["content"]["metadata"] = json.loads(file.read_text("utf-8"))["metadata"]
+        for cell in model["content"]["cells"]:  # what is folded, as notebooks/build.py writes it
+            cell["metadata"].pop("jupyter", None)
+            if "fold" in cell["metadata"].get("tags", ()):
+                cell["metadata"]["jupyter"] = {"source_hidden": True}
 
 
 c.ContentsManager.pre_save_hook = before_saving

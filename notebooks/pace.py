@@ -1,9 +1,10 @@
 """How long a chapter takes: `python notebooks/pace.py 03_params` (or a path, or every chapter).
 
 The model is the same for all: 220 characters of prose a minute, two minutes for a question, three
-for a live figure, 0.7 for a formula or a code cell that is read. What is folded is not read. The
-table at a chapter's top may promise more than this, never less; what is marked ★ may be left out,
-and stands in a row of its own.
+for a live figure, 0.7 for a formula or a code cell that is read. A cell whose source is folded is
+not read, a figure in it is moved all the same; what stands in a fence takes no time. The table at a
+chapter's top may promise more than this, never less; what is marked ★ may be left out, and stands
+in a row of its own.
 """
 
 import math
@@ -14,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script too
 
-from notebooks.build import ROOT, read_source
+from notebooks.build import FOLD, ROOT, read_source
 
 PROSE, WORDS = 220, 110  # characters of Chinese a minute, words of another language
 QUESTION, SLIDER, READ = 2, 3, 0.7  # minutes
@@ -25,7 +26,8 @@ FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 LIVE = re.compile(r"\bexplore\.(?!set_language)\w+\(")
 CHARACTER = re.compile(r"[\u4e00-\u9fff]")
 WORD = re.compile(r"[A-Za-z]{2,}")
-ROW = re.compile(r"^\| (.+?) \| (\d+)\D* \|$", re.M)
+FENCE = re.compile(r"^ *(```+|~~~+).*?^ *\1", re.DOTALL | re.MULTILINE)
+ROW = re.compile(r"^\| ([^|]+) \| (\d+)[^|\d]* \|$", re.MULTILINE)
 
 
 def minutes(notebook) -> dict[str, float]:
@@ -34,11 +36,11 @@ def minutes(notebook) -> dict[str, float]:
     section, whole, starred = "", False, False  # starred: the section as a whole, or this part
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            if section and "fold" not in cell.metadata.get("tags", ()):
-                live = LIVE.search(cell.source)
+            live, folded = LIVE.search(cell.source), FOLD in cell.metadata.get("tags", ())
+            if section and (live or not folded):
                 taken[STAR if starred else section] += SLIDER if live else READ
             continue
-        for block in re.split(r"(?m)^(?=#{2,3} )", cell.source):
+        for block in re.split(r"(?m)^(?=#{2,3} )", FENCE.sub("", cell.source)):
             if heading := HEADING.match(block.splitlines()[0] if block else ""):
                 star = heading[2].endswith(STAR)
                 if heading[1] == "##":
@@ -56,8 +58,9 @@ def minutes(notebook) -> dict[str, float]:
 
 
 def promised(notebook) -> dict[str, int]:
-    """Section → minutes in the table at the chapter's top."""
-    return {name: int(time) for name, time in ROW.findall(notebook.cells[0].source)}
+    """Section → minutes in the table at the chapter's top; the row that begins with ★, under ★."""
+    rows = ROW.findall(notebook.cells[0].source)
+    return {STAR if name.startswith(STAR) else name: int(time) for name, time in rows}
 
 
 def main(names: list[str]) -> None:

@@ -22,11 +22,13 @@ from .params import QuantizationParams
 from .quantizer import UniformQuantizer
 from .schemes import QuantizationScheme, float_levels, nf4_levels
 
-# These need matplotlib and ipywidgets, so they load when they are first used.
+# These need matplotlib, ipywidgets, hypothesis, so they load when they are first used.
 _LATER = {
     "visualize_quantization": "visualization",
     "visualization": "visualization",
+    "schematics": "schematics",
     "explore": "explore",
+    "exercises": "exercises",
 }
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "QuantizationScheme",
     "UniformQuantizer",
     "entropy",
+    "exercises",
     "explore",
     "fixed_point_multiplier",
     "float_levels",
@@ -44,6 +47,7 @@ __all__ = [
     "noise_power",
     "optimal_uniform",
     "pack_int4",
+    "schematics",
     "sqnr_db",
     "unpack_int4",
     "visualization",

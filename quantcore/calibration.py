@@ -124,7 +124,7 @@ def percentile_range(
     """
     n = rows.shape[-1]
     # In fractions of the decimal that was written: 64.4 % of 1000 are 644, in floats 645.
-    k = max(math.ceil(Fraction(str(float(percentile))) / 100 * n), 1)
+    k = math.ceil(Fraction(str(float(percentile))) / 100 * n)
     if grid.symmetric:
         reach = rows.abs().kthvalue(k, -1).values
         return torch.maximum(lo, -reach), torch.minimum(hi, reach)
@@ -154,9 +154,6 @@ def least_noise_clip(grid: Grid) -> float:
     clips = torch.linspace(0.5, 8, 7501, dtype=torch.float64)
     granular, overload = clipping_noise(clips, steps)
     return clips[(granular + overload).argmin()].item()
-
-
-# ---- searching among shrunk ranges ---------------------------------------------------------
 
 
 def shrunk_range(
@@ -223,13 +220,7 @@ def mse_fraction(rows: Tensor, reach: Tensor, grid: Grid) -> Tensor:
 
 
 def entropy_fraction(rows: Tensor, reach: Tensor, grid: Grid) -> Tensor:
-    """The fraction of each row's range with the least D(P‖Q), in the manner of TensorRT.
-
-    P: the row's histogram, with what lies outside the range moved to its ends.
-    Q: what the codes still know of the inside: the mass of each code, spread evenly over
-    the bins that were not empty. Exact zeros are capped, see `cap_zeros`.
-    Source: Migacz 2017, "8-bit inference with TensorRT".
-    """
+    """The fraction of each row's range with the least `divergence`; see `cap_zeros` too."""
     fractions = []
     for row, r in zip(rows, reach, strict=True):
         points, counts = histogram(row, r)
@@ -237,24 +228,33 @@ def entropy_fraction(rows: Tensor, reach: Tensor, grid: Grid) -> Tensor:
         counts = cap_zeros(counts.double(), zeros.double())
         best, fraction = torch.inf, 1.0
         for f, codes, _ in candidates(points[None], grid):
-            inside = ((points >= points[0] * f) & (points <= points[-1] * f)).nonzero().flatten()
-            if len(inside) == 0:
-                continue
-            p = counts[inside]
-            code = codes[0, inside].long() - grid.scheme.qmin
-            used = (p > 0).double()
-            mass = torch.zeros(grid.scheme.levels, dtype=torch.float64, device=p.device)
-            bins = mass.index_add(0, code, used)
-            q = (mass.index_add(0, code, p)[code] / bins[code].clamp_min(1)) * used
-            p[0] += counts[: inside[0]].sum()
-            p[-1] += counts[inside[-1] + 1 :].sum()
-            # An end bin that holds only clipped values has q = 0: a large, finite penalty.
-            p, q = p / p.sum(), (q / q.sum().clamp_min(1e-300)).clamp_min(1e-12)
-            divergence = torch.special.xlogy(p, p / q).sum().item()
-            if divergence < best:
-                best, fraction = divergence, f
+            found = divergence(points, counts, codes[0] - grid.scheme.qmin, f, grid.scheme.levels)
+            if found < best:
+                best, fraction = found, f
         fractions.append(fraction)
     return torch.tensor(fractions, dtype=rows.dtype, device=rows.device)
+
+
+def divergence(points: Tensor, counts: Tensor, codes: Tensor, f: float, levels: int) -> float:
+    """D(P‖Q) in nats for the range cut to the fraction f, in the manner of TensorRT.
+
+    P: the histogram, with what lies outside the range moved to its ends.
+    Q: what the codes still know of the inside: the mass of each code, spread evenly over
+    the bins that were not empty. Infinite where no bin is inside.
+    points, counts, codes: (n,), the codes counted from 0. Source: Migacz 2017, "8-bit inference".
+    """
+    inside = ((points >= points[0] * f) & (points <= points[-1] * f)).nonzero().flatten()
+    if len(inside) == 0:
+        return math.inf
+    p, code = counts[inside], codes[inside].long()
+    used = (p > 0).double()
+    mass, bins = (p.new_zeros(levels).index_add(0, code, each) for each in (p, used))
+    q = (mass / bins.clamp_min(1))[code] * used
+    p[0] += counts[: inside[0]].sum()
+    p[-1] += counts[inside[-1] + 1 :].sum()
+    # An end bin that holds only clipped values has q = 0: a large, finite penalty.
+    p, q = p / p.sum(), (q / q.sum().clamp_min(1e-300)).clamp_min(1e-12)
+    return torch.special.xlogy(p, p / q).sum().item()
 
 
 def cap_zeros(counts: Tensor, zeros: Tensor) -> Tensor:
@@ -276,7 +276,8 @@ def clipping_noise(clip: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         overload = 2 ∫_c^∞ (x - c)² p(x) dx = 2 [(1 + c²) P(x > c) - c p(c)]
 
     clip: c, in units of σ, float64, any shape; steps: how many Δ lie between the outermost
-    levels, 2^b - 1 for b bits. Source: Banner et al. 2019 (ACIQ), section 3.
+    levels, 2^b - 1 for b bits. Source: the overload is that of Banner et al. 2019 (ACIQ), section
+    3. Their granular term has Δ = 2c / 2^b and no P(|x| ≤ c).
 
     >>> granular, overload = clipping_noise(torch.tensor([2.5]).double(), 15)
     >>> round(granular.item(), 5), round(overload.item(), 5)

@@ -118,7 +118,10 @@ def rounding_right_shift(x: Tensor, shift: Tensor) -> Tensor:
 def requantize(acc: Tensor, mantissa: Tensor, shift: Tensor) -> Tensor:
     """Multiply int32 sums by mantissa · 2^(-31-shift) with integers only; int64 result.
 
-    Source: gemmlowp; Jacob et al. 2018, appendix B.
+    Two roundings: of acc · mantissa / 2^31, halves up, then of that / 2^shift, halves away from
+    zero. Some 2^(-shift-1) of the results differ by 1 from a product that is rounded once.
+    A negative shift (a factor of 1 or more) moves acc to the left first, where it saturates at
+    the ends of int32. Source: gemmlowp; Jacob et al. 2018, appendix B.
 
     >>> requantize(torch.tensor([100, -100]), *fixed_point_multiplier(0.125)).tolist()
     [13, -13]
@@ -135,10 +138,10 @@ def integer_matmul(
     b_params: QuantizationParams,
     out_params: QuantizationParams,
 ) -> Tensor:
-    """Multiply two quantized matrices with integers only; the result is codes too.
+    """Multiply two quantized matrices in integer arithmetic; the result is codes too.
 
         Σ (q_a - z_a)(q_b - z_b) = Σ q_a q_b - z_b Σ q_a - z_a Σ q_b + K z_a z_b
-        q_out = clamp(z_out + M Σ …, qmin, qmax),   M = s_a s_b / s_out
+        q_out = clamp(z_out + requantize(Σ …, M), qmin, qmax),   M = s_a s_b / s_out
 
     a: codes (…, M, K), scale per tensor or per row (axis -2); b: codes (K, N), scale per tensor
     or per column (axis 1); out_params: per tensor. A scale that changes along K could not be

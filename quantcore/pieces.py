@@ -51,8 +51,8 @@ def _pieces(x: Tensor, y: Tensor, *others: Tensor | int) -> Iterator[tuple]:
     flat = x.is_contiguous() and y.is_contiguous()
     if flat and all(not isinstance(t, Tensor) or t.dim() == 0 for t in others):
         x, y = x.view(-1), y.view(-1)
-    rows = max(1, PIECE * len(x) // x.numel()) if x.dim() else 1
-    if x.dim() == 0 or rows >= len(x):
+    rows = max(1, PIECE * len(x) // x.numel())
+    if rows >= len(x):
         return iter([(x, y, *others)])
 
     def cut(t: Tensor | int) -> Iterator:

@@ -149,6 +149,13 @@ STATE = """figure => {
 LOADED = "f => f.querySelector('script[type=\"application/json\"]').textContent.length > 0"
 
 
+OPEN = """element => {
+    for (let d = element.closest('details'); d; d = d.parentElement.closest('details'))
+        d.open = true;
+}"""
+
+
 def wait_for_frames(page, figure):
+    figure.evaluate(OPEN)
     figure.scroll_into_view_if_needed()
     page.wait_for_function(LOADED, arg=figure.element_handle())

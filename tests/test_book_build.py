@@ -3,12 +3,13 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from books import FIRST, built, main_of, run_mdbook, write_book
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from book import build, finish
+from book import build, cache, finish
 
 
 def test_the_page_of_a_notebook(small):
@@ -77,6 +78,19 @@ def test_mdbook_builds_from_any_folder_into_any_folder(tmp_path):
     done = run_mdbook(folder, cwd=cwd, PYTHONPATH="", MDBOOK_BUILD__BUILD_DIR=str(out))
     assert done.returncode == 0, done.stderr
     assert (out / "a.html").exists() and (out / "pagefind/pagefind.js").exists()
+
+
+@pytest.mark.parametrize("name", ["sheet.py", "words/zh.toml"])
+def test_the_outputs_depend_on_the_code_and_the_words_of_the_package(name, tmp_path, monkeypatch):
+    package = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(cache, "find_spec", lambda _: package)
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    keys = set()
+    for text in ("a", "b"):
+        file.write_text(text, "utf-8")
+        keys.add(cache.key(tmp_path, ["x = 1"]))
+    assert len(keys) == 2
 
 
 def test_an_unknown_key_is_an_error(tmp_path):

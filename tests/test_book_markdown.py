@@ -74,13 +74,17 @@ def test_a_fence_is_longer_than_the_fences_inside():
     [
         ("[a](b.ipynb)", "[a](b.html)"),
         ("[a](../zh/b.ipynb#part)", "[a](../zh/b.html#part)"),
+        ("[a](b.ipynb#2-量化（RMS）：噪声-★)", "[a](b.html#2-量化rms噪声-)"),
+        ("[a](b.ipynb#%E5%99%AA%E5%A3%B0)", "[a](b.html#噪声)"),
+        ("[a](#Part-one)", "[a](#part-one)"),
+        ("[a](c.html#Part)", "[a](c.html#Part)"),
         ('<a href="b.ipynb">', '<a href="b.html">'),
         ("[a](https://host/b.ipynb)", "[a](https://host/b.ipynb)"),
         ("the file b.ipynb", "the file b.ipynb"),
     ],
 )
 def test_links_to_notebooks_lead_to_pages(before, after):
-    assert preprocess.LINK.sub(r"\1\2.html", before) == after
+    assert preprocess.LINK.sub(preprocess.to_page, before) == after
 
 
 def links_with(address):
@@ -88,7 +92,9 @@ def links_with(address):
         "output": {"html": {"git-repository-url": address}},
         "preprocessor": {"notebooks": {"branch": "main"}},
     }
-    return preprocess.notebook_links("01_a.ipynb", Path("notebooks/zh"), "zh", config)
+    return preprocess.notebook_links(
+        "01_a.ipynb", Path("notebooks/zh"), preprocess.WORDS["zh"], config
+    )
 
 
 @pytest.mark.parametrize("address", [None, "", "https://example.org/owner/name"])

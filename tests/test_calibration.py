@@ -1,6 +1,7 @@
 """How a range is chosen: by its ends, by percentile, by squared error, by entropy."""
 
 import math
+from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
 import numpy as np
@@ -16,7 +17,18 @@ from quantcore import (
     noise_power,
     samples,
 )
-from quantcore.calibration import BINS, METHODS, Grid, calibrate, cap_zeros, clipping_noise
+from quantcore.calibration import (
+    BINS,
+    METHODS,
+    Grid,
+    calibrate,
+    cap_zeros,
+    clipping_noise,
+    divergence,
+    histogram,
+    least_noise_clip,
+    scale_and_zero_point,
+)
 from quantcore.information import error_report
 from quantcore.schemes import round_to_levels
 
@@ -36,6 +48,31 @@ def test_no_method_widens_the_range(shape, method):
     for scheme, symmetric in ((INT8, True), (INT4, False), (UINT8, False)):
         lo, hi = chosen(x, scheme, symmetric, method)
         assert x.min() <= lo <= hi <= x.max()
+
+
+def test_a_grid_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        Grid(INT8, True).symmetric = False
+
+
+def test_a_range_that_overflows_is_divided_all_the_same():
+    lo, hi = torch.tensor([-3e38, -1e38, -2e38]), torch.tensor([1e38, 3e38, 3e38])
+    scale, zero_point = scale_and_zero_point(lo, hi, Grid(UINT8, False))
+    exact = (hi.double() - lo.double()) / 255
+    assert scale.double().numpy() == pytest.approx(exact.numpy(), rel=1e-6)
+    assert zero_point.tolist() == [round(p) for p in (-lo.double() / exact).tolist()]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_one_value_that_is_not_finite_is_refused(value):
+    with pytest.raises(ValueError, match="NaN and . infinite values; remove them"):
+        calibrate(torch.tensor([1.0, value, 2.0]), "minmax", 99.9, Grid(INT8, True))
+
+
+def test_ranges_without_codes_are_refused_wherever_one_is():
+    lo, hi = torch.tensor([0.0, -2.0, -1.0]), torch.ones(3)
+    with pytest.raises(ValueError, match="no negative codes, found the minimum -2; use symmetric"):
+        scale_and_zero_point(lo, hi, Grid(UINT8, True))
 
 
 # ---- percentile ----------------------------------------------------------------------------
@@ -162,6 +199,49 @@ def test_mse_does_not_depend_on_the_unit(scale):
         assert in_float32 == pytest.approx(here, abs=0.0101 * x.max().item() * scale)
 
 
+def test_short_rows_are_searched_exactly():
+    rows = samples.distribution("laplace", 4100 * 6).view(4100, 6)
+    p = QuantizationParams.from_tensor(rows, INT4, axis=0, method="mse")
+    for i in range(0, 4100, 41):
+        row = rows[i].numpy()
+        found = mse(row, p.scale[i].numpy(), p.zero_point[i].numpy(), INT4)
+        assert found <= least_mse(row, INT4, True) * (1 + 1e-4)
+
+
+def test_the_narrowest_range_is_a_hundredth():
+    x = torch.cat([samples.distribution("normal", 10**6), torch.tensor([300.0])])
+    assert chosen(x, INT4, True, "mse")[1] == pytest.approx(3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_groups_of_a_tensor_with_three_axes_have_a_range_each(method):
+    x = samples.distribution("laplace", 240).view(2, 3, 40)
+    p = QuantizationParams.from_tensor(x, INT4, group_size=20, method=method)
+    each = QuantizationParams.from_tensor(x.view(12, 20), INT4, axis=0, method=method)
+    assert torch.equal(p.scale.flatten(), each.scale)
+    assert p.scale.shape == (2, 3, 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_ends_have_the_datas_dtype(method, dtype):
+    x = samples.distribution("normal", 200).to(dtype)
+    assert {end.dtype for end in calibrate(x, method, 99.9, Grid(INT4, True))} == {dtype}
+
+
+@pytest.mark.parametrize("reach", [1.0, 3e38])
+def test_a_histogram_counts_every_value(reach):
+    row = samples.distribution("normal", 10_000).float()
+    row = row * (reach / row.abs().max())
+    points, counts = histogram(row, row.abs().max())
+    assert counts.sum() == 10_000
+    assert points[0] == pytest.approx((row.min() / reach).item(), rel=1e-6)
+    assert points[-1] == pytest.approx((row.max() / reach).item(), rel=1e-6)
+    assert histogram(row, row.abs().max(), row[:50])[1].sum() == 50
+    points, counts = histogram(torch.full((30,), 2.0), torch.tensor(4.0))
+    assert counts.sum().item() == pytest.approx(30) and set(points.tolist()) == {0.5}
+
+
 def test_of_ranges_with_the_same_error_the_widest_is_kept():
     # With codes -2 … 1 the value -1 is exact at its own range (code -1) and at half of it (-2).
     assert chosen(torch.tensor([-1.0, -1.0]), QuantizationScheme.INT2, True, "mse") == (-1, -1)
@@ -170,12 +250,34 @@ def test_of_ranges_with_the_same_error_the_widest_is_kept():
 # ---- entropy -------------------------------------------------------------------------------
 
 
-def least_divergence(x, scheme, symmetric):
-    """D(P‖Q) of 100 shrunk ranges, in plain Python; returns the best fraction.
+def plain_divergence(points, counts, codes, f):
+    """D(P‖Q) of a range cut to the fraction f, in plain Python.
 
     P is the histogram with the tails moved to the ends of the range; Q spreads each code's mass
     over those of its bins that are not empty.
     """
+    inside = [i for i, v in enumerate(points) if points[0] * f <= v <= points[-1] * f]
+    if not inside:
+        return math.inf
+    mass, bins = {}, {}
+    for i in inside:
+        mass[codes[i]] = mass.get(codes[i], 0) + counts[i]
+        bins[codes[i]] = bins.get(codes[i], 0) + (counts[i] > 0)
+    Q = [mass[codes[i]] / bins[codes[i]] if counts[i] else 0 for i in inside]
+    P = [counts[i] for i in inside]
+    P[0] += sum(counts[: inside[0]])
+    P[-1] += sum(counts[inside[-1] + 1 :])
+    # Where P > 0 and Q = 0 the divergence is infinite; 1e-12 in place of 0 keeps an order.
+    total_p, total_q = sum(P), max(sum(Q), 1e-300)
+    found = 0.0
+    for p, q in zip(P, Q, strict=True):
+        if p:
+            found += p / total_p * math.log(p / total_p / max(q / total_q, 1e-12))
+    return found
+
+
+def least_divergence(x, scheme, symmetric):
+    """The best of 100 shrunk ranges."""
     lo, hi = float(x.min()), float(x.max())
     counts = np.histogram(x, BINS, (lo, hi))[0].tolist()
     zero = next((i for i, c in enumerate(np.histogram(x[x == 0], BINS, (lo, hi))[0]) if c), None)
@@ -185,31 +287,28 @@ def least_divergence(x, scheme, symmetric):
     points = np.linspace(lo, hi, BINS)
     best, best_fraction = math.inf, None
     for percent in range(100, 0, -1):
-        a, b = lo * percent / 100, hi * percent / 100
-        ends = torch.tensor([a, b], dtype=torch.float64)
+        ends = torch.tensor([lo, hi], dtype=torch.float64) * percent / 100
         p = QuantizationParams.from_tensor(ends, scheme, symmetric)
         codes = np.rint(points / p.scale.item()) + p.zero_point.item()
         codes = np.clip(codes, scheme.qmin, scheme.qmax).tolist()
-        inside = [i for i, v in enumerate(points) if a <= v <= b]
-        if not inside:
-            continue
-        mass, bins = {}, {}
-        for i in inside:
-            mass[codes[i]] = mass.get(codes[i], 0) + counts[i]
-            bins[codes[i]] = bins.get(codes[i], 0) + (counts[i] > 0)
-        Q = [mass[codes[i]] / bins[codes[i]] if counts[i] else 0 for i in inside]
-        P = [counts[i] for i in inside]
-        P[0] += sum(counts[: inside[0]])
-        P[-1] += sum(counts[inside[-1] + 1 :])
-        # Where P > 0 and Q = 0 the divergence is infinite; 1e-12 in place of 0 keeps an order.
-        total_p, total_q = sum(P), max(sum(Q), 1e-300)
-        divergence = 0.0
-        for p, q in zip(P, Q, strict=True):
-            if p:
-                divergence += p / total_p * math.log(p / total_p / max(q / total_q, 1e-12))
-        if divergence < best - 1e-12:
-            best, best_fraction = divergence, percent / 100
+        found = plain_divergence(points, counts, codes, percent / 100)
+        if found < best - 1e-12:
+            best, best_fraction = found, percent / 100
     return best_fraction
+
+
+@given(st.data(), st.integers(4, 40), st.integers(1, 100))
+def test_the_divergence_is_that_of_plain_python(data, n, percent):
+    counts = data.draw(st.lists(st.sampled_from([0, 0, 1, 2, 7, 40]), min_size=n, max_size=n))
+    lo, hi = data.draw(st.sampled_from([(-1, 1), (-3, 2), (0, 1), (-2, -1), (1, 2)]))
+    if not any(counts):
+        counts[n // 2] = 1
+    points = torch.linspace(lo, hi, n, dtype=torch.float64)
+    codes = data.draw(st.lists(st.integers(0, 6), min_size=n, max_size=n))
+    f, real = percent / 100, torch.tensor(counts, dtype=torch.float64)
+    found = divergence(points, real, torch.tensor(codes), f, 7)
+    assert found == pytest.approx(plain_divergence(points.tolist(), counts, codes, f), rel=1e-9)
+    assert real.tolist() == counts, "it leaves the histogram as it is"
 
 
 @pytest.mark.parametrize(
@@ -263,9 +362,32 @@ def test_a_histogram_without_zeros_is_not_capped():
     assert cap_zeros(counts, zeros).tolist() == [1, 4, 2, 3], "no more than the exact zeros go"
     assert cap_zeros(counts, 2 * zeros).tolist() == [1, 1.5, 2, 3], "nor below the neighbours"
     assert cap_zeros(counts.flip(0), torch.tensor([9.0, 0, 0, 0])).tolist() == [2, 2, 9, 1]
+    for at in range(4):
+        counts = torch.tensor([20.0, 30.0, 40.0, 50.0])
+        counts[at], zeros = 90, torch.zeros(4)
+        zeros[at] = 90
+        beside = [counts[i].item() for i in (at - 1, at + 1) if 0 <= i < 4]
+        assert cap_zeros(counts, zeros)[at] == sum(beside) / len(beside)
+    low = torch.tensor([10.0, 2.0, 10.0])
+    assert torch.equal(cap_zeros(low, torch.tensor([0.0, 2.0, 0.0])), low), "it is no spike"
 
 
 # ---- aciq ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "grid, steps",
+    [
+        (Grid(QuantizationScheme.INT2, True), 2),
+        (Grid(QuantizationScheme.INT2, True, full_range=True), 4),
+        (Grid(INT4, False), 15),
+        (Grid(QuantizationScheme.INT16, True), 2**16 - 2),
+    ],
+)
+def test_the_noise_is_least_at_the_chosen_clip(grid, steps):
+    clips = torch.linspace(0.2, 10, 98001, dtype=torch.float64)
+    best = clips[sum(clipping_noise(clips, steps)).argmin()].item()
+    assert least_noise_clip(grid) == pytest.approx(best, abs=0.001)
 
 
 @pytest.mark.parametrize("bits, published", [(2, 1.71), (3, 2.15), (4, 2.55)])

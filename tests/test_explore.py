@@ -7,6 +7,7 @@ import re
 import wave
 from concurrent.futures import ThreadPoolExecutor
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 import torch
@@ -33,6 +34,7 @@ EXPLORERS = {
     "outlier": lambda: explore.outlier(samples.distribution("normal")),
     "photo": lambda: explore.photo(samples.photograph()),
     "quantization": lambda: explore.quantization(samples.distribution("laplace")),
+    "rate": explore.rate,
     "shapes": explore.shapes,
     "spectrum": explore.spectrum,
     "staircase": explore.staircase,
@@ -63,7 +65,13 @@ def small(draw=None):
 
 
 def inputs_of(view):
-    return view.children[0].children
+    return [control for control in view.children[0].children if hasattr(control, "value")]
+
+
+def shown_by(view):
+    """The widgets of the current picture and of its line."""
+    at = next(i for i, part in enumerate(view.children) if isinstance(part, widgets.Image))
+    return view.children[at : at + 2]
 
 
 def test_every_explorer_is_tested():
@@ -72,7 +80,7 @@ def test_every_explorer_is_tested():
 
 def test_each_control_goes_to_its_ends_without_an_error(explorer):
     view = explorer.widget()
-    image, line = view.children[1], view.children[2]
+    image, line = shown_by(view)
     for control, widget in zip(explorer.controls, inputs_of(view), strict=True):
         for value in (control.values[0], control.values[-1], control.start):
             widget.value = value
@@ -145,7 +153,7 @@ def test_an_error_shows_in_place_and_goes_away_again():
 
     explorer = small(draw)
     view = explorer.widget()
-    image, line = view.children[1:3]
+    image, line = shown_by(view)
     inputs_of(view)[0].value = 4
     assert 'role="alert"' in line.value
     assert "ValueError: bits: &lt;4&gt; is refused here" in line.value

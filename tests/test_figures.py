@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from quantcore import explore, samples, words
+from quantcore import entropy, explore, samples, words
 from quantcore.sheet import DPI
 from quantcore.words import LANGUAGES, catalogue, describe, label, option, switch
 
@@ -15,6 +15,7 @@ W = X[:1024].view(16, 64)
 FIGURES = {
     "quantization": lambda: explore.quantization(X),
     "staircase": lambda: explore.staircase(),
+    "rate": lambda: explore.rate(),
     "shapes": lambda: explore.shapes(),
     "workbench": lambda: explore.workbench(W),
     "granularity": lambda: explore.granularity(W),
@@ -216,6 +217,27 @@ def test_a_spike_of_zeros_does_not_flatten_the_rest_and_is_named():
     assert figure.sheet.artists[0]["cut"].get_text() == " 8.6↑"
     figure.frame("normal", 4, True)
     assert figure.sheet.artists[0]["cut"].get_text() == ""
+
+
+@pytest.mark.parametrize("shape", samples.SHAPES)
+def test_the_mean_of_the_ideal_lengths_is_the_entropy(shape):
+    figure = explore.rate(shape=shape)
+    p, lengths = (drawn(figure, i, name)[1][1::3] for i, name in enumerate(("p", "-log2 p")))
+    assert p.sum() == pytest.approx(1) and lengths == pytest.approx(-np.log2(p))
+    x = samples.distribution(shape)
+    mean = entropy(explore.fit(x, 4, True).quantize(x))
+    assert (p * lengths).sum() == pytest.approx(mean)
+    assert drawn(figure, 1, "mean H")[1][0] == pytest.approx(mean)
+    assert figure.line.startswith(f"b = 4   H = {mean:.4g}   used = {len(p)}   SQNR = ")
+
+
+@pytest.mark.parametrize("shape", samples.SHAPES)
+def test_no_code_is_longer_or_more_frequent_than_the_panel_is_high(shape):
+    figure = explore.rate(shape=shape)
+    for bits in (2, 8):
+        figure.frame(shape, bits, True)
+        for i, name in enumerate(("p", "-log2 p")):
+            assert np.nanmax(drawn(figure, i, name)[1]) < figure.sheet.axes[i].get_ylim()[1]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

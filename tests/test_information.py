@@ -143,7 +143,7 @@ def test_an_error_report_in_other_precisions(dtype):
     error = quantizer(x).double() - x.double()
     report = error_report(x, quantizer)
     assert report.mse == pytest.approx(error.square().mean().item(), rel=2e-3)
-    assert report.sqnr_db == pytest.approx(sqnr_db(x, quantizer(x)), abs=0.01)
+    assert report.sqnr_db == pytest.approx(sqnr_db(x, quantizer(x)), abs=1e-4)
     assert error_report(x[0], quantizer).clipped in (0, 1), "a tensor without axes has a report"
 
 
@@ -161,6 +161,12 @@ def test_an_error_report_is_exact_to_a_ten_thousandth_of_a_decibel():
         quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, scheme))
         report, exact = error_report(x, quantizer), sqnr_db(x, quantizer(x))
         assert report.sqnr_db == pytest.approx(exact, abs=1e-4)
+
+
+def test_an_error_report_of_the_smallest_values_holds_numbers_too():
+    x = torch.tensor([1e-20, 3e-20])
+    quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, INT4))
+    assert all(type(v) is float for v in error_report(x, quantizer))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -275,6 +281,15 @@ def test_a_full_scale_sine_has_a_line_of_0_db():
 def test_one_sample_a_second_has_a_spectrum():
     frequencies, level = spectrum(torch.ones(4), 1)
     assert frequencies.tolist() == [0, 0.25, 0.5] and len(level) == 3
+
+
+def test_a_spectrum_is_in_decibels_below_a_full_scale_sine():
+    t = torch.arange(64, dtype=torch.float64)
+    sine = torch.sin(2 * torch.pi * 8 * t / 64)
+    for size in (1, 0.5, 0.001):
+        level = spectrum(size * sine, 64)[1]
+        assert level[8].item() == pytest.approx(20 * math.log10(size), abs=1e-9)
+    assert spectrum(0 * sine, 64)[1].tolist() == [-140] * 33, "silence has a level too"
 
 
 def test_a_spectrum_needs_samples_in_a_row():

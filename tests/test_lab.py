@@ -33,6 +33,9 @@ def lab(browser, tmp_path_factory):
         chapter = folder / "notebooks/zh" / f"{name}.ipynb"
         chapter.parent.mkdir(parents=True, exist_ok=True)
         write_notebook(chapter, *CELLS)
+        notebook = nbformat.read(chapter, as_version=4)
+        notebook.cells[2].metadata = {"tags": ["fold"], "jupyter": {"source_hidden": True}}
+        nbformat.write(notebook, chapter)
     with pytest.MonkeyPatch.context() as patch, jupyterlab(folder) as address:
         patch.setattr(copies, "ROOT", folder)
         copies.Copies("zh").update()
@@ -49,6 +52,9 @@ def test_the_first_page_is_the_students_copy_in_the_students_folder(lab):
     files.nth(1).wait_for()
     assert files.all_inner_texts() == ["00_start.ipynb", "01_next.ipynb"]
     assert page.locator(DIRTY).count() == 0, "opening it is no change"
+    folded = page.locator(".jp-CodeCell").nth(2)
+    assert folded.locator(".jp-Placeholder").is_visible()
+    assert not folded.locator(".jp-InputArea-editor").is_visible()
 
 
 def test_a_copy_that_was_saved_and_is_opened_again_shows_its_pictures(lab):

@@ -1,58 +1,41 @@
-"""The chapters: each pair of files agrees, and each notebook keeps the rules of the course.
+"""The chapters: each pair of files agrees, and each notebook runs, shows and links as it should.
 
-nbval runs the notebooks; these checks read them. A check takes a notebook and yields what is
-wrong with it in words; the last part of this file shows each one a notebook that is wrong.
+nbval runs the notebooks; these checks read them. What they teach is read in test_teaching.py,
+whom they cite in test_sources.py. The last part of this file shows each check what is wrong.
 """
 
 import re
 from copy import deepcopy
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from chapters import (
+    EDITIONS,
+    HEADER,
+    IGNORED,
+    LINK,
+    NOTEBOOKS,
+    code_cells,
+    name_of,
+    outputs,
+    page,
+    put,
+    repair,
+    right_chapter,
+    tags,
+    texts,
+)
 
 from book import formulas
 from notebooks import build
 from quantcore import explore
 
-EDITIONS = sorted(path.parent for path in build.ROOT.glob("[!.]*/SUMMARY.md"))
-NOTEBOOKS = [path for edition in EDITIONS for path in sorted(edition.glob("*.ipynb"))]
 CHINESE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
-HEADER = """\
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-# ---
-
-"""
-LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
-IGNORED = "nbval-ignore-output"
 EXPLORERS = re.compile(
     rf"\bexplore\.({'|'.join(name for name in explore.__all__ if name != 'set_language')})\("
 )
-
-
-def name_of(path):
-    return f"{path.parent.name}/{path.stem}"
-
-
-def repair(path):
-    return f"run `python notebooks/build.py {path.stem}`"
-
-
-def code_cells(notebook):
-    """(position in the notebook, cell) of each code cell."""
-    return [(i, c) for i, c in enumerate(notebook.cells) if c.cell_type == "code"]
-
-
-def outputs(notebook):
-    """(position in the notebook, output) of each output."""
-    return [(i, output) for i, cell in code_cells(notebook) for output in cell.outputs]
 
 
 # ---- what is checked -------------------------------------------------------------------
@@ -67,7 +50,7 @@ def unpaired(folder: Path):
 
 
 def wrong_summary(folder: Path):
-    listed = LINK.findall((folder / "SUMMARY.md").read_text("utf-8"))
+    listed = [file for file, _ in LINK.findall((folder / "SUMMARY.md").read_text("utf-8"))]
     found = sorted(path.name for path in folder.glob("*.ipynb"))
     if listed != found:
         yield f"SUMMARY.md lists {listed}, the folder holds {found}"
@@ -130,20 +113,21 @@ def chinese_in_code(notebook, path):
 
 
 def chinese_in_formulas(notebook, path):
-    for i, cell in enumerate(notebook.cells):
-        if cell.cell_type == "markdown":
-            for formula in formulas.find(cell.source):
-                if CHINESE.search(formula.tex):
-                    yield f"cell {i}: {formula.tex!r}: words go beside a formula, for every edition"
+    for i, text in texts(notebook):
+        for formula in formulas.find(text):
+            if CHINESE.search(formula.tex):
+                yield f"cell {i}: {formula.tex!r}: words go beside a formula, for every edition"
 
 
 def ignored_without_reason(notebook, path):
     for i, cell in code_cells(notebook):
-        if IGNORED in cell.metadata.get("tags", []) and not re.search(r"# +\w", cell.source):
+        if IGNORED in tags(cell) and not re.search(r"# +\w", cell.source):
             yield f"cell {i}: tagged {IGNORED}; say why in a comment"
 
 
 def no_language(notebook, path):
+    if not code_cells(notebook):  # the glossary, the references
+        return
     expected = f'explore.set_language("{path.parent.name}")'
     sources = [cell.source for _, cell in code_cells(notebook)]
     first = next((i for i, s in enumerate(sources) if EXPLORERS.search(s)), len(sources))
@@ -153,7 +137,7 @@ def no_language(notebook, path):
 
 
 def no_slider(notebook, path):
-    if not "01" <= path.stem[:2] <= "05":
+    if not re.match("0[1-5]_", path.stem):
         return
     for i, output in outputs(notebook):
         controls = output.get("metadata", {}).get("controls", [])
@@ -163,10 +147,20 @@ def no_slider(notebook, path):
 
 
 def broken_links(notebook, path):
-    for i, cell in enumerate(notebook.cells):
-        for target in LINK.findall(cell.source) if cell.cell_type == "markdown" else ():
-            if ":" not in target and not (path.parent / target).exists():
+    for i, text in texts(notebook):
+        for target, place in LINK.findall(text):
+            if ":" in target:
+                continue
+            found = path.parent / target if target else path
+            if not found.exists() and not found.with_suffix(".py").exists():
                 yield f"cell {i} links to {target}, which does not exist"
+            elif place and unquote(place) not in places(page(found)):
+                yield f"cell {i} links to {target}#{place}, and there is no such heading"
+
+
+def places(text):
+    """The headings of a page as JupyterLab names them in a link: with hyphens for spaces."""
+    return {h.strip().replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
 
 
 FOLDER_CHECKS = [unpaired, wrong_summary]
@@ -198,48 +192,10 @@ def test_there_are_chapters():
 
 # ---- a check that cannot fail checks nothing ----------------------------------------------
 
-ALT = "a staircase of 3 bits, s = 0.4"
-ABOUT = {"image/png": {"alt": ALT}, "controls": ["bits", "symmetric"]}
-
 
 @pytest.fixture
 def chapter(tmp_path):
-    """A chapter with nothing wrong: (its path, its notebook). The source lies beside it."""
-    path = tmp_path / "zh" / "03_params.ipynb"
-    path.parent.mkdir()
-    sources = ["from quantcore import explore", 'explore.set_language("zh")', "explore.staircase()"]
-    cells = [new_markdown_cell("量化 [x](03_params.ipynb)"), *map(new_code_cell, sources)]
-    cells[-1].metadata.tags = [IGNORED]
-    cells[-1].source = "# times differ\n" + cells[-1].source
-    blocks = [
-        "# %% [markdown]\n# 量化 [x](03_params.ipynb)\n",
-        *(f"# %%\n{source}\n" for source in sources[:2]),
-        f'# %% tags=["{IGNORED}"]\n{cells[-1].source}\n',
-    ]
-    path.with_suffix(".py").write_text(HEADER + "\n".join(blocks), "utf-8")
-    notebook = new_notebook(cells=cells, metadata=build.METADATA)
-    for i, cell in enumerate(notebook.cells):
-        cell.id = f"03_params-{i:03}"
-    for count, (_, cell) in enumerate(code_cells(notebook), start=1):
-        cell.execution_count = count
-    data = {"image/png": "", "text/plain": ALT}
-    cells[-1].outputs = [
-        new_output("display_data", data=data, metadata=ABOUT),
-        new_output("stream", text="1 2"),
-    ]
-    return path, notebook
-
-
-def put(where, value):
-    """A change to a notebook: put("cells 1 source", …) sets notebook.cells[1].source."""
-    *way, last = [int(step) if step.isdigit() else step for step in where.split()]
-
-    def change(notebook):
-        for step in way:
-            notebook = notebook[step]
-        notebook[last] = value
-
-    return change
+    return right_chapter(tmp_path)
 
 
 PICTURE = "cells 3 outputs 0"
@@ -274,6 +230,8 @@ WRONG = [
     (no_slider, put("cells 3 source", "figure"), "no live figure"),
     (no_slider, put(f"{PICTURE} metadata controls", ["format"]), "no live figure"),
     (broken_links, put("cells 0 source", "见 [下一章](04_quantiser.ipynb#x)"), "04_quantiser"),
+    (broken_links, put("cells 0 source", "[x](03_params.ipynb#量化)"), "no such heading"),
+    (broken_links, put("cells 0 source", "[x](#一量化)"), "#一量化"),
 ]  # fmt: skip
 
 
@@ -321,35 +279,3 @@ def test_folder_checks_accept_and_refuse(tmp_path):
     assert "01_next.ipynb" in next(wrong_summary(tmp_path))
     (tmp_path / "00_start.ipynb").unlink()
     assert "run `python notebooks/build.py 00_start`" in next(unpaired(tmp_path))
-
-
-# ---- the build --------------------------------------------------------------------------
-
-
-def test_build_is_repeatable_and_keeps_no_widget(chapter, monkeypatch, capsys):
-    path, _ = chapter
-    monkeypatch.setattr(build, "ROOT", path.parents[1])
-    monkeypatch.setenv("QUANTCORE_STATIC", "1")  # would put a page of HTML in the notebook
-    build.main([])
-    first = path.read_bytes()
-    build.main(["03_params"])
-    assert path.read_bytes() == first
-    assert capsys.readouterr().out.count("03_params.py  ") == 2
-    notebook = nbformat.read(path, as_version=4)
-    for check in CHECKS:
-        assert not list(check(notebook, path)), check.__name__
-
-
-def test_build_stops_at_a_cell_that_fails(chapter, monkeypatch):
-    path, _ = chapter
-    monkeypatch.setattr(build, "ROOT", path.parents[1])
-    path.with_suffix(".py").write_text("# %%\nx = 1\n\n# %%\nx / 0  # here\n", "utf-8")
-    with pytest.raises(SystemExit) as stop:
-        build.main([])
-    assert all(w in str(stop.value) for w in ("03_params.py", "x / 0  # here", "ZeroDivisionError"))
-    assert not path.exists()
-
-
-def test_build_knows_its_chapters():
-    with pytest.raises(SystemExit, match="no chapter is named 09_nothing"):
-        build.main(["09_nothing"])

@@ -300,3 +300,20 @@ def test_the_codes_dtype_follows_from_the_grid():
     assert QuantizationParams(ONE, ZERO, 0, 255).dtype == torch.uint8
     assert QuantizationParams(ONE, ZERO, -1, 127).dtype == torch.int8
     assert QuantizationParams(ONE, ZERO, -1, 255).dtype == torch.int16
+
+
+def test_percentile_is_99_9_unless_it_is_given():
+    x = torch.arange(10_000.0)
+    default, given = (
+        QuantizationParams.from_tensor(x, UINT8, False, method="percentile", **more)
+        for more in ({}, {"percentile": 99.9})
+    )
+    assert torch.equal(default.scale, given.scale)
+
+
+def test_percentile_reaches_from_just_above_50_to_100():
+    x, method = torch.arange(1000.0), {"symmetric": False, "method": "percentile"}
+    widest = QuantizationParams.from_tensor(x, UINT8, percentile=100, **method)
+    narrowest = QuantizationParams.from_tensor(x, UINT8, percentile=50.5, **method)
+    assert widest.scale * 255 == 999
+    assert 0 < narrowest.scale * 255 < 510

@@ -1,5 +1,6 @@
 """Quantize, dequantize, fake-quantize: bit for bit what the definition says."""
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -213,7 +214,31 @@ def test_a_float64_scale_that_float32_cannot_hold_does_not_become_zero():
     assert UniformQuantizer(p)(x).isfinite().all()
 
 
+def test_a_scale_that_float32_can_hold_is_taken_as_it_is():
+    p = make(torch.tensor(1e-37, dtype=torch.float64), 0, INT8)
+    assert UniformQuantizer(p).quantize(torch.tensor([1e-37, 2e-37])).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("shape", [(11,), (2, 11), (2, 3, 11), (2, 3, 2, 11)])
+def test_groups_lie_along_the_last_axis_whatever_the_number_of_axes(shape):
+    x = samples.distribution("laplace", math.prod(shape)).view(shape).float()
+    p = QuantizationParams.from_tensor(x, INT4, group_size=4)
+    each = [
+        UniformQuantizer(QuantizationParams.from_tensor(part, INT4, axis=0))
+        for part in (x.view(-1, 11)[:, i : i + 4] for i in (0, 4, 8))
+    ]
+    parts = [q(x.view(-1, 11)[:, i : i + 4]) for q, i in zip(each, (0, 4, 8), strict=True)]
+    assert torch.equal(UniformQuantizer(p)(x).view(-1, 11), torch.cat(parts, -1))
+
+
 # ---- out -----------------------------------------------------------------------------------
+
+
+def test_x_may_be_named_and_out_must_be():
+    x = torch.tensor([0.4, 1.6])
+    assert torch.equal(unit().forward(x=x, out=torch.empty(2)), torch.tensor([0.0, 2.0]))
+    with pytest.raises(TypeError, match="positional argument"):
+        unit().forward(x, torch.empty(2))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -224,8 +249,8 @@ def test_out_receives_the_same_and_is_returned(layout, dtype):
     expected, buffer = quantizer(x), torch.empty_like(x)
     assert quantizer.forward(x, out=buffer) is buffer
     assert torch.equal(buffer, expected)
-    strided = torch.empty(40, 50, dtype=dtype)[:, ::2]
-    assert torch.equal(quantizer.forward(x, out=strided), expected)
+    for other in (torch.empty(40, 50, dtype=dtype)[:, ::2], torch.empty(25, 40, dtype=dtype).T):
+        assert torch.equal(quantizer.forward(x, out=other), expected)
     assert quantizer.forward(x, out=x) is x
     assert torch.equal(x, expected), "x itself may receive the result"
 

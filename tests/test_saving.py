@@ -89,6 +89,25 @@ def test_a_source_that_is_saved_as_a_notebook_stays_as_it_was(path, built, manag
     assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.parametrize("end", [".ipynb", ".py"])
+def test_what_a_reader_folds_or_unfolds_in_a_chapter_is_not_saved(end, manager, tmp_path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    header = SOURCES[0].read_text("utf-8").split("# %%")[0]
+    source, chapter = folder / "a.py", folder / "a.ipynb"
+    source.write_text(f'{header}# %% tags=["fold"]\nx = 1\n\n# %%\nx\n', "utf-8")
+    nbformat.write(build.read_source(source), chapter)
+    before = [path.read_bytes() for path in (source, chapter)]
+    name = f"notebooks/a{end}"
+    model = manager.get(name, type="notebook")
+    folded, other = model["content"].cells
+    assert folded.metadata["jupyter"] == {"source_hidden": True}
+    del folded.metadata["jupyter"]
+    other.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
+    manager.save(model, name)
+    assert [path.read_bytes() for path in (source, chapter)] == before
+
+
 def test_an_edit_reaches_the_source(manager, tmp_path):
     shutil.copy(SOURCES[0], tmp_path)
     model = manager.get(SOURCES[0].name, type="notebook")

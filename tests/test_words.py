@@ -1,6 +1,7 @@
 """The words of the page: every one of them in every language, and what is said without one."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ FOLDER = Path(words.__file__).parents[1]
 CODE = "\n".join(path.read_text("utf-8") for path in sorted(FOLDER.rglob("*.py")))
 CHAPTERS = "\n".join(path.read_text("utf-8") for path in sorted(build.ROOT.glob("[!.]*/*.py")))
 SHOWN = re.compile(r'\.show\(\s*"([^"]+)"')
-TABLES = ["labels", "switches", "options", "figures", "said", "pictures"]
+TABLES = ["labels", "switches", "options", "figures", "said", "asking", "verdicts", "progress"]
+# What these hold is compared with what uses them: pictures below, the others in
+# test_predictions.py and test_exercises.py.
+ALL = [*TABLES, "pictures", "predictions", "exercises"]
 
 
 @pytest.fixture(autouse=True)
@@ -23,21 +27,27 @@ def english():
 
 
 def sentences(language, table):
-    """The table with a checkbox's two words as one text."""
-    return {key: "".join(value) for key, value in catalogue(language)[table].items()}
+    """The texts of a table by their keys; several under one key are one text."""
+    found = {}
+    for key, value in catalogue(language)[table].items():
+        parts = value.items() if isinstance(value, dict) else [(None, value)]
+        for part, text in parts:
+            text = text.values() if isinstance(text, dict) else text
+            found[key if part is None else f"{key}.{part}"] = "".join(text)
+    return found
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_catalogue_holds_the_tables_and_nothing_empty(language):
-    assert list(catalogue(language)) == TABLES
-    for table in TABLES:
+    assert sorted(catalogue(language)) == sorted(ALL)
+    for table in ALL:
         empty = [key for key, text in sentences(language, table).items() if not text.strip()]
         assert not empty, f"[{table}] of {language} says nothing for {empty}"
     wrong = [key for key, pair in catalogue(language)["switches"].items() if len(pair) != 2]
     assert not wrong, f"[switches] of {language}: a word for off and one for on: {wrong}"
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", ALL)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_has_the_same_keys_with_the_same_fields(language, table):
     ours, theirs = (
@@ -47,7 +57,7 @@ def test_every_language_has_the_same_keys_with_the_same_fields(language, table):
     assert ours == theirs
 
 
-@pytest.mark.parametrize("table", TABLES[:-1])
+@pytest.mark.parametrize("table", TABLES)
 def test_every_word_is_used(table):
     unused = [key for key in catalogue("zh")[table] if f'"{key}"' not in CODE]
     assert not unused, f"no line of quantcore asks for these keys of [{table}]"
@@ -56,6 +66,14 @@ def test_every_word_is_used(table):
 def test_every_picture_has_a_sentence_and_every_sentence_a_picture():
     shown = set(SHOWN.findall(CODE + CHAPTERS))
     assert shown == set(catalogue("zh")["pictures"])
+
+
+def test_what_is_no_code_is_installed_too():
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text("utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["quantcore"]
+    files = [p.relative_to(FOLDER) for p in FOLDER.rglob("*") if p.is_file()]
+    others = [p for p in files if p.suffix not in (".py", ".pyc")]
+    assert others and all(any(p.match(pattern) for pattern in patterns) for p in others)
 
 
 def test_values_without_words_stay_and_unknown_figures_are_called_by_their_names():

@@ -8,26 +8,30 @@
 # ---
 
 # %% [markdown]
-# # 量化方案：有哪些编码可以用，怎样装进字节
+# # 量化方案：有哪些编码可以用，怎样打包成字节
 #
-# 量化把实数换成编码。这一章只问编码：一共有多少个，最小和最大是几，占多少位，存进文件是多少字节。至于一个编码代表多大的实数，由缩放因子（scale）和零点（zero point）决定，那是[下一章](03_params.ipynb)的事。
+# 一位同学把 70 亿个 float32 权重量化成 INT8，预计文件从 28 GB 缩小到 7 GB。程序没有报错，逐个检查，每个值都是 $-128$ 到 $127$ 之间的整数，可是存盘以后，文件仍然是 28 GB。他换成整数类型，再改用 INT4，文件是 7 GB，而不是 3.5 GB。字节用到哪里去了？
 #
-# 原文档定义了 INT8、UINT8、INT4 三种方案。定义本身没有错，用它们的代码却有三处毛病，都出在「数数」上：除数数成了 0，位数数少了一位，字节数多了三倍。
+# 要回答这个问题，只需把编码数清楚：一共有多少个编码，最小、最大各是多少，占几位，存成文件占多少字节。至于一个编码代表多大的实数，由缩放因子（scale）和零点（zero point）决定，那是[下一章](03_params.ipynb)的内容。
+#
+# 数数看似容易，常见写法（许多教程里的代码）却有三处计数错误：把除数算成了 0，把位宽少算了一位，把存储量放大到四倍。我们会逐一遇到这三处错误，先看后果，再改正。
 #
 # **学完这一章，你能：**
 #
-# - 对任何一种整数方案，写出它的范围、级数和位宽；
+# - 对任何一种整数方案，写出它的范围、级的个数和位宽；
 # - 说清楚 $2^b$、$2^b - 1$、$2^{b-1}$、$2^{b-1} - 1$ 各数的是什么；
 # - 在有符号和无符号、8 位和 4 位之间换算编码；
-# - 把两个 4 位编码装进一个字节，再拆出来，并数出文件真正的大小；
-# - 说出 FP8、FP4、NF4 把级数摆在哪里，对什么样的数据划算。
+# - 自己写出 4 位编码的打包与解包，并算出文件真正的大小；
+# - 说出 FP16、bfloat16、FP8、FP4、NF4 的重建值在哪里，各适合什么样的数据，连同缩放因子每个权重占几位。
 #
 # | 部分 | 时间 |
 # |:--|:--|
-# | 1 整数的格子 | 20 分钟 |
+# | 1 整数网格 | 26 分钟 |
 # | 2 编码的换算 | 10 分钟 |
-# | 3 装进字节 | 15 分钟 |
-# | 4 不等距的格子 | 15 分钟 |
+# | 3 打包成字节 | 20 分钟 |
+# | 4 不等距的网格 | 30 分钟 |
+# | 小结 | 4 分钟 |
+# | ★ 选读 | 5 分钟 |
 
 # %%
 import io
@@ -39,167 +43,165 @@ import torch
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import entropy, explore, float_levels, lloyd_max, nf4_levels
 from quantcore import pack_int4, samples, sqnr_db, unpack_int4
-from quantcore.schemes import format_levels, round_to_levels
+from quantcore.explore import fit
+from quantcore.schemes import format_levels, rint, round_to_levels
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
-
-device = "cuda" if torch.cuda.is_available() else "cpu"
 
 # %%
 explore.set_language("zh")
 
 # %% [markdown]
-# ## 1 整数的格子
+# ## 1 整数网格
 #
-# ### 范围、级数、位宽
+# ### 范围、级的个数、位宽
 #
-# **量化方案**（quantization scheme）是一组连续的整数，从 $q_{\min}$ 到 $q_{\max}$。三个量说清一个方案：
+# 这一节所说的[**量化方案**](glossary.ipynb#量化)（quantization scheme）是从 $q_{\min}$ 到 $q_{\max}$ 的一组连续整数，由三个量完全确定：
 #
 # - **位宽**（bit width）$b$：一个编码占几位；
-# - **级数**（levels）：一共有几个编码；
-# - **范围**（range）：最小的和最大的编码。
+# - **级的个数**（number of levels）$L$：一共有多少个编码；
+# - **范围**（range）：最小的编码和最大的编码。
 #
-# **先猜。** UINT4 的范围是什么？INT4 呢？INT4 里，正的编码多，还是负的编码多？
+# 一位有 0 和 1 两种状态，$b$ 位就有 $2^b$ 种。把这些位记作 $d_{b-1} \dots d_1 d_0$。
 #
-# 一位有 0 和 1 两种状态，$b$ 位就有 $2^b$ 种。记这些位是 $d_{b-1} \dots d_1 d_0$。
-#
-# **无符号**（unsigned）就是普通的二进制，第 $i$ 位的权是 $2^i$：
+# **无符号**（unsigned）整数就是普通的二进制数，第 $i$ 位的权是 $2^i$：
 #
 # $$
 # q = \sum_{i=0}^{b-1} d_i\, 2^i
 # $$
 #
-# 全 0 最小，全 1 最大。等比级数求和：
+# 各位全为 0 时最小，全为 1 时最大。由等比数列求和：
 #
 # $$
 # q_{\min} = 0, \qquad q_{\max} = 1 + 2 + \dots + 2^{b-1} = 2^b - 1
 # $$
+# 〔[S2](06_summary.ipynb#公式总表)〕
 #
-# **有符号**（signed）用**补码**（two's complement）。只改一处，最高位的权变成负的：
+# **有符号**（signed）整数用**补码**（two's complement）。补码只改一处：最高位的权变成负的。
 #
 # $$
 # q = -d_{b-1}\, 2^{b-1} + \sum_{i=0}^{b-2} d_i\, 2^i
 # $$
 #
-# 最高位取 1、其余取 0 时最小；最高位取 0、其余取 1 时最大：
+# 最高位取 1、其余取 0 时最小；反过来最大：
 #
 # $$
 # q_{\min} = -2^{b-1}, \qquad q_{\max} = 2^{b-1} - 1
 # $$
+# 〔[S1](06_summary.ipynb#公式总表)〕
 #
-# 还有一种更直观的写法：最高位只管正负号，其余的位是绝对值，叫**原码**（sign and magnitude）。先把 3 位的 8 种状态都列出来，三种读法并排：
+# 还有一种更直观的写法：最高位只管正负号，其余的位是绝对值，叫**原码**（sign and magnitude）。我们列出 3 位的 8 种状态和三种读法：
 
-# %%
+# %% tags=["fold"]
 print("bits   unsigned   two's complement   sign and magnitude")
 for pattern in range(8):
-    top, low = pattern >> 2, pattern & 0b11
+    top, rest = pattern >> 2, pattern & 0b11
     sign = "-" if top else "+"
-    print(f"{pattern:03b} {4 * top + low:9} {-4 * top + low:14} {sign:>17}{low}")
+    print(f"{pattern:03b} {4 * top + rest:9} {-4 * top + rest:14} {sign:>17}{rest}")
 
 # %% [markdown]
 # 同样的 8 种状态，读法不同，值就不同。**位的排列本身没有正负号，正负号是读法给的。**
 #
-# 现在验公式。用缩放因子 1、零点 0，把 $-40000$ 到 $39999$ 的整数都交给量化器。超出范围的会被**截断**（clipping）到两端，于是测得出最小、最大的编码，也数得出一共有几个。
+# 现在验证范围的公式。取缩放因子 1、零点 0，量化 $-40000$ 到 $39999$ 的整数。超出范围的值会被[**饱和截断**](glossary.ipynb#量化器与整数运算)（clipping，也叫限幅、饱和）到两端，以下简称截断。
 
 # %%
-sweep = torch.arange(-40_000.0, 40_000.0, device=device)
+def integer_quantizer(scale, zero, qmin, qmax):
+    return UniformQuantizer(QuantizationParams(torch.tensor(scale), torch.tensor(zero), qmin, qmax))
+
+# %% tags=["fold"]
+sweep = torch.arange(-40_000.0, 40_000.0)
 print("          levels           qmin             qmax         (predicted, measured)")
 for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
     b = scheme.bit_width
     ends = (-(2 ** (b - 1)), 2 ** (b - 1) - 1) if scheme.signed else (0, 2**b - 1)
-    s, z = torch.tensor(1.0, device=device), torch.tensor(0, device=device)
-    quantizer = UniformQuantizer(QuantizationParams(s, z, scheme.qmin, scheme.qmax))
-    codes = quantizer.quantize(sweep)
+    codes = integer_quantizer(1.0, 0, *scheme.value).quantize(sweep)
     reached = codes.min().item(), codes.max().item()
     print(f"{scheme.name:5} {2**b:7} {len(codes.unique()):6} {ends[0]:8} {reached[0]:6}", end="")
     print(f" {ends[1]:8} {reached[1]:6}   {codes.dtype}")
 
 # %% [markdown]
-# 最后一列是存一个编码用的类型。torch 没有能做普通运算的 4 位类型，INT4 的编码只好放在 `int8` 里，一个编码占一整个字节。这笔账第 3 节再算。
+# 最后一列是存放一个编码用的类型。torch 没有能做普通运算的 4 位类型，INT4 的编码只好放在 `int8` 里，一个编码占一整个字节，第 3 节再算这笔账。
 #
 # ### 补码为什么不对称
 #
-# 级数是偶数。0 占掉一个，剩下奇数个，没法正负平分。补码里 0 的最高位是 0，占的是非负那一半的名额，所以负的多一个。
+# 级的个数是偶数，0 占去一个，余下奇数个，正负无法平分。补码里 0 的最高位是 0，所以负的编码多一个。
 #
-# 原码倒是对称，代价是有两个 0：上面的表里 `+0` 和 `-0` 是两种状态。补码只有一个 0，而且加法不用管符号：两个编码按二进制相加，丢掉进位，就是对的。因为补码的 $q$ 和它的无符号读法相差 0 或 $2^b$，丢掉进位正好是对 $2^b$ 取余数。
+# 原码是对称的，代价是有两个 0，即表里的 `+0` 和 `-0`。补码只有一个 0，而且加法不用管符号：两个编码按二进制相加，丢掉进位（即对 $2^b$ 取余数），只要和仍在范围里，结果就是对的。
 #
-# **问一问。** 在 `int8` 里，$-(-128)$ 是多少？$\lvert -128 \rvert$ 呢？
+# **【思考】** 在 `int8` 里，$-(-128)$ 是多少？$\lvert -128 \rvert$ 呢？
 #
-# <details><summary>想好了再看</summary>
+# <details><summary>参考答案</summary>
 #
-# 都是 $-128$。$+128$ 不在范围里，对 256 取余数以后又回到 $-128$。绝对值是负数，而且没有任何报错。
+# 都是 $-128$。$+128$ 不在范围里，对 256 取余数以后又回到 $-128$。绝对值得到了负数，而且没有任何报错。
 #
 # </details>
 
-# %%
-q = torch.tensor([-128, -127, -1, 127], dtype=torch.int8)
-for name, value in (("q", q), ("-q", -q), ("|q|", q.abs())):
+# %% tags=["predict", "fold"]
+int8_codes = torch.tensor([-128, -127, -1, 127], dtype=torch.int8)
+for name, value in (("q", int8_codes), ("-q", -int8_codes), ("|q|", int8_codes.abs())):
     print(f"{name:3}", *(f"{v:6}" for v in value.tolist()))
 
 # %% [markdown]
-# 所以**对称**（symmetric）量化常常弃掉 $-2^{b-1}$ 这个编码，只用 $-127$ 到 $127$，这叫**受限范围**（restricted range）。好处有两个：
-#
-# 1. $q$ 能用，$-q$ 就一定能用。
-# 2. 乘积小一点，而小一点有时正好够用。(Jacob et al. 2018) 先在 16 位里加两个乘积，再加进 32 位的累加器。
-#
-# **先算。** 两个 $(-128) \cdot (-128)$ 相加，16 位放得下吗？一个因子不取 $-128$ 呢？
+# 所以[**对称**](glossary.ipynb#量化参数)（symmetric）量化常常弃用 $-2^{b-1}$ 这个编码，只用 $-127$ 到 $127$，这叫**受限范围**（restricted range）。好处有两个。第一，$q$ 能用，$-q$ 就一定能用。第二，乘积小一点，有时正好够用：有的内核先在 16 位里加两个乘积，再累加到 32 位（[Jacob 等，2018](references.ipynb)）。下面比较两个乘积之和能否放进 `int16`。
 
-# %%
+# %% tags=["fold"]
 limit = torch.iinfo(torch.int16).max
 for a, b in ((-128, -128), (-127, -128)):
     print(f"2 · ({a}) · ({b}) = {2 * a * b}   int16 ends at {limit}   fits: {2 * a * b <= limit}")
 
 # %% [markdown]
-# ### 四个数，数的是四样东西
+# 这里相乘的是编码。减去零点以后的差要占 9 位，`int16` 连一个乘积也放不下，见[只用整数](04b_integer.ipynb)一章。
 #
-# **先猜。** 8 位，把数据的最大值 $m$ 换算成缩放因子：$s = m/N$。$N$ 该取 127、128、255 还是 256？有符号和无符号一样吗？
+# 这门课的有符号方案保留 $-2^{b-1}$。缩放因子取自最大绝对值时，没有数据用到这个编码；范围取得比数据窄时，被截断的负值会用到它。
+#
+# ### 除数该取几
+#
+# **【预测】** 8 位，把数据的最大绝对值换算成缩放因子：$s = \max\lvert x\rvert/N$。$N$ 该取 127、128、255 还是 256？有符号和无符号一样吗？
 #
 # 先弄清每个数数的是什么：
 #
 # | 式子 | $b = 8$ | 它数的是 |
 # |:--|:--|:--|
-# | $2^b$ | 256 | 级数 |
+# | $2^b$ | 256 | 级的个数 |
 # | $2^b - 1$ | 255 | 相邻两级之间的间隔数；也是无符号的最大编码 |
 # | $2^{b-1}$ | 128 | 有符号的最小编码的绝对值 |
 # | $2^{b-1} - 1$ | 127 | 有符号的最大编码 |
 #
-# 对称量化的零点是 0，$\hat x = s\,q$。要让 $m$ 落在最大的编码上，就要 $m = s\,q_{\max}$，所以 $N = q_{\max}$：**有符号取 127，无符号取 255**。
+# 对称量化的零点是 0，[重建值](glossary.ipynb#量化)是 $\hat x = s\,q$。要让 $m$ 恰好落在最大的编码上，就要 $m = s\,q_{\max}$，所以 $N = q_{\max}$：**有符号取 127，无符号取 255**。这是不截断任何数据的规则。
 #
-# 取错了会怎样？用**量化信噪比**（SQNR）来量。设 $x$ 在 $[-1, 1]$ 上均匀分布，信号功率是 $1/3$。没有截断时，噪声功率是 $s^2/12 = 1/(12N^2)$，于是
+# 取别的数会怎样？我们看[**量化信噪比**](glossary.ipynb#信息论)（SQNR）。设 $x$ 在 $[-1, 1]$ 上均匀分布，信号功率是 $1/3$。没有截断时，量化噪声功率是 $s^2/12 = 1/(12N^2)$，于是
 #
 # $$
 # \mathrm{SQNR} = 10\log_{10}\frac{1/3}{1/(12N^2)} = 10\log_{10}(4N^2)\ \text{dB}
 # $$
 #
-# 无符号用 $\lvert x\rvert$ 来试，功率相同，公式也相同。下表有的行对得上，有的行对不上。
+# 无符号用 $\lvert x\rvert$ 来试，功率相同，公式也相同。下表并非每一行都与公式一致。
 
-# %%
-x = (samples.distribution("uniform", 10**6) / 3**0.5).to(device)
-print("scheme     N   predicted   measured, dB")
-for scheme, data in ((QuantizationScheme.INT8, x), (QuantizationScheme.UINT8, x.abs())):
-    for n in (127, 128, 255):
-        s, z = torch.tensor(1 / n, device=device), torch.tensor(0, device=device)
-        quantizer = UniformQuantizer(QuantizationParams(s, z, scheme.qmin, scheme.qmax))
-        predicted = 10 * math.log10(4 * n**2)
-        print(f"{scheme.name:6} {n:5} {predicted:11.2f} {sqnr_db(data, quantizer(data)):10.2f}")
+# %% tags=["predict"]
+uniform = samples.distribution("uniform", 10**6) / 3**0.5
+print("scheme      N   predicted   measured, dB")
+for scheme, data in ((QuantizationScheme.INT8, uniform), (QuantizationScheme.UINT8, uniform.abs())):
+    for n in (127, 127.5, 128, 255, 256):
+        measured = sqnr_db(data, integer_quantizer(1 / n, 0, *scheme.value)(data))
+        print(f"{scheme.name:6} {n:6} {10 * math.log10(4 * n**2):11.2f} {measured:10.2f}")
 print(f"INT8 with N = 255, clipping alone: {10 * math.log10(8):.2f} dB")
 
 # %% [markdown]
-# - **INT8 除以 255**：最大的编码只有 127，能表示的范围只到约 $\pm\tfrac12$。外面的全被截断，误差是 $\lvert x\rvert - \tfrac12$。它的平均平方是 $\int_{1/2}^{1}(x - \tfrac12)^2\,\mathrm{d}x = \tfrac1{24}$，SQNR 只剩 $10\log_{10} 8$，就是最后一行。
-# - **UINT8 除以 127**：没有截断，但 128 到 255 的编码从来用不到，白丢一位，也就是 6.02 dB。
-# - **INT8 除以 128**：步长细了一点，最大的正值却被截断了一点，几乎打平。这也是一种通行的约定。8 位时差别可以忽略，2 位时差别很大，[下一章](03_params.ipynb)细讲。
+# - **INT8 除以 255**：最大的编码只有 127，能表示的范围只到约 $\pm\tfrac12$。范围以外的值全被截断，误差是 $\lvert x\rvert - \tfrac12$，均方值是 $\int_{1/2}^{1}(x - \tfrac12)^2\,\mathrm{d}x = \tfrac1{24}$，SQNR 只剩 $10\log_{10} 8$，就是最后一行。
+# - **UINT8 除以 127 或 128**：没有截断，但一半的编码用不到，白丢一位，也就是约 6 dB。
+# - **INT8 除以 127.5 或 128**：步长细了一点，最大的值略被截断，几乎打平。这两个除数也都是通行的约定。8 位时差别可以忽略，2 位时很大，[下一章](03_params.ipynb)再比较。
 #
-# ### 原文档的除数
+# ### 常见写法的除数
 #
-# 原文档用一行代码照顾所有方案：
+# 许多教程的代码想用一行兼顾所有方案：
 #
 # ```
 # q_range = min(abs(scheme.qmin), scheme.qmax)
 # ```
 #
-# **先猜。** 对 INT8、INT4、UINT8，它各是几？
+# 对 UINT8，这一行得几？
 
 # %%
-relu = samples.distribution("relu").to(device)
+relu = samples.distribution("relu")
 for scheme in (QuantizationScheme.INT8, QuantizationScheme.INT4, QuantizationScheme.UINT8):
     q_range = min(abs(scheme.qmin), scheme.qmax)
     print(f"{scheme.name:5}   q_range {q_range:3}   ", end="")
@@ -209,92 +211,78 @@ for scheme in (QuantizationScheme.INT8, QuantizationScheme.INT4, QuantizationSch
         print("ZeroDivisionError:", error)
 
 # %% [markdown]
-# 无符号的 $q_{\min}$ 是 0，取较小的一个，就除以 0 了。ReLU 之后的激活值没有负数，本来最适合无符号的格子 (Nagel et al. 2021)，偏偏不能用。
+# 这是第一处计数错误：无符号方案的 $q_{\min}$ 是 0，除数就成了 0。ReLU（把负数换成 0 的函数）之后的数据没有负值，本来最适合无符号网格（[Nagel 等，2021](references.ipynb)），偏偏不能用。
 #
-# 正确的规则分两种情形：有符号 $s = \max\lvert x\rvert / (2^{b-1}-1)$；无符号 $s = \max x / (2^b-1)$，而且数据不能有负值。有负值时，零点为 0 的无符号格子根本够不着它们，与其悄悄截断，不如拒绝：
+# 不截断的规则分两种情形：有符号 $s = \max\lvert x\rvert / (2^{b-1}-1)$；无符号 $s = \max x / (2^b-1)$，而且数据不能有负值。零点为 0 的无符号网格根本无法表示负数，与其悄悄截断，不如拒绝。（PyTorch 的“对称 uint8”是另一回事，它取 $z = 128$，所以接受负数。）
 
-# %%
+# %% tags=["fold"]
 params = QuantizationParams.from_tensor(relu, QuantizationScheme.UINT8)
 print(f"scale: predicted {relu.max().item() / 255:.5f}, measured {params.scale.item():.5f}")
-print("zero point:", params.zero_point.item())
 try:
     QuantizationParams.from_tensor(relu - 1, QuantizationScheme.UINT8)
 except ValueError as error:
     print("ValueError:", str(error).split(";")[-1].strip())
 
 # %% [markdown]
-# ### 级数不是 2 的幂
+# ### 级的个数不是 2 的幂
 #
-# 原文档从级数反推位宽：`int(np.log2(self.levels))`。
+# 常见写法从级的个数反推位宽：`int(np.log2(levels))`。
 #
-# **先猜。** 受限范围的 INT8 有 255 级，三值权重（ternary）$\{-1, 0, 1\}$ 有 3 级。它们各要几位？原文档会说几位？
+# **【计算】** 受限范围的 INT8 有 255 级，三值权重（ternary）$\{-1, 0, 1\}$ 有 3 级。它们各要几位？常见写法各得几位？
 #
-# <details><summary>想好了再看</summary>
+# <details><summary>参考答案</summary>
 #
-# $b$ 位最多区分 $2^b$ 级，所以 $L$ 级需要满足 $2^b \ge L$ 的最小整数：
+# $b$ 位最多区分 $2^b$ 级，所以 $L$ 级的位宽是满足 $2^b \ge L$ 的最小整数：
 #
 # $$
 # b = \lceil \log_2 L \rceil
 # $$
 #
-# 255 级要 8 位，3 级要 2 位。原文档的 `int` 是向下取整，会说 7 位和 1 位，装不下。
-#
-# 它自带的三种方案恰好都是 2 的幂，所以这个错一直没有露出来。
+# 255 级要 8 位，3 级要 2 位。`int` 向下取整，得到 7 位和 1 位，放不下全部编码。级的个数是 2 的幂时，两种算法结果相同，错误不易发现。
 #
 # </details>
 
-# %%
-print("levels   log2   document   bits needed   patterns")
+# %% tags=["predict", "fold"]
+print("levels   log2   int(log2)   holds   bits needed   hold")
 for levels in (256, 255, 16, 15, 3):
-    bits, needed = math.log2(levels), math.ceil(math.log2(levels))
-    truncated = int(np.log2(levels))
-    print(f"{levels:6} {bits:6.2f} {truncated:10} {needed:13} {2**needed:10}")
+    bits, needed = int(np.log2(levels)), math.ceil(math.log2(levels))
+    print(f"{levels:6} {math.log2(levels):6.2f} {bits:11} {2**bits:7} {needed:13} {2**needed:6}")
+print("quantcore, 3 levels:", QuantizationScheme.TERNARY.bit_width, "bits")
 
 # %% [markdown]
-# `quantcore` 里，一种方案就是两个端点 $(q_{\min}, q_{\max})$，级数是 $q_{\max} - q_{\min} + 1$。位宽由它算出：$L - 1$ 写成二进制有几位，就要几位。全是整数运算，不必取对数，也就不会错。三值方案是 $(-1, 1)$。
+# 这是第二处计数错误：255 级按 7 位存放，只容得下 128 个编码。`quantcore` 不取对数：$L - 1$ 写成二进制有几位，就要几位，全是整数运算。
 #
-# **先猜。** 下面五个权重最大的是 1.0，所以 $s = 1$。它们的编码各是多少？
-
-# %%
-ternary = QuantizationScheme.TERNARY
-few = torch.tensor([-0.9, -0.4, 0.2, 0.6, 1.0], device=device)
-params = QuantizationParams.from_tensor(few, ternary)
-print(ternary.value, "levels", ternary.levels, "bits", ternary.bit_width, "s", params.scale.item())
-print("codes: predicted", few.round().int().tolist(), end="   ")
-print("measured", UniformQuantizer(params).quantize(few).tolist())
-
-# %% [markdown]
-# 前一张表的第二列是每个编码携带的信息的上限，即等概率时的**熵**（entropy）。三值权重是 1.58 位，存成定长的编码却要 2 位。多个编码合在一起可以少浪费：5 个三值编码有 $3^5 = 243$ 种组合，一个字节就装得下，每个 1.6 位。
+# 表的第二列是一个编码所能携带的信息的上限，即各编码等概率时的[**熵**](glossary.ipynb#信息论)（entropy）。三值权重至多携带 1.58 比特，定长存储却占 2 位。把编码合在一起浪费较少：5 个三值编码有 $3^5 = 243$ 种组合，一个字节就放得下，每个占 1.6 位。变长的哈夫曼编码（Huffman code）也能省，但是每个编码至少要 1 位，见[率失真](01b_rate_distortion.ipynb)一章。
 #
-# ### 动一动
+# ### 移动滑块
 #
-# 上面一行是编码，下面一行是编码代表的值。橙色是数据的范围 $[-1, 2]$。
+# 图的上行是编码，下行是编码的值，橙色是数据的范围 $[-1, 2]$。
 #
-# **先猜，再动。**
+# **【操作】** 每一步都先写下预测，再移动。
 #
-# 1. 现在是 4 位、有符号、对称。有几个编码白占了位置？（图下的 `unused`）
-# 2. 取消「对称」，还有没有白占的？红色的零点移到哪里去了？
-# 3. 保持 4 位，在对称和非对称之间切换。步长之比大约是多少？
-# 4. 取消「有符号」、勾上「对称」。数据的范围为什么变成了 $[0, 2]$？
+# 1. 现在是 4 位、有符号、对称。有几个编码用不到？（图下的 `unused`）
+# 2. 取消“对称”，还有没有用不到的编码？红色的零点移到哪里去了？
+# 3. 保持 4 位，在对称和非对称（asymmetric）之间切换。步长之比大约是多少？
+# 4. 取消“有符号”、勾上“对称”。数据的范围为什么变成了 $[0, 2]$？
 
 # %%
 explore.grid(bits=4, signed=True, symmetric=True)
 
 # %% [markdown]
-# <details><summary>看过了再打开</summary>
+# <details><summary>参考答案</summary>
 #
-# 1. 对称的格子左右一样宽，数据却只到 $-1$。$s = 2/7$，$-1/s = -3.5$，所以 $-8$ 到 $-5$ 这 4 个一定用不到，$-4$ 刚好在边上。
-# 2. 没有了。零点移到 $-3$：0 左边给 5 个编码，右边给 10 个，正好对应 $-1$ 和 $2$。
-# 3. 对称 $s = 2/7$，非对称 $s = 3/15$，之比是 $10/7$，约 1.43。数据越偏，差得越多。
-# 4. 零点为 0 的无符号格子里没有负值，这样的数据会被拒绝，图里就换了一段没有负值的数据。
+# 1. 对称网格的左右两侧一样宽，数据却只到 $-1$。$s = 2/7$，$-1/s = -3.5$，所以 $-8$ 到 $-5$ 这 4 个编码一定用不到，$-4$ 刚好在边上。
+# 2. 没有了。零点移到 $-3$：0 的左边有 5 个编码，右边有 10 个，正好对应 $-1$ 和 $2$。
+# 3. 对称时 $s = 2/7$，非对称时 $s = 3/15$，两者之比是 $10/7$，约 1.43。数据越偏，差得越多。
+# 4. 零点为 0 的无符号网格里没有负值，$[-1, 2]$ 会被拒绝，图里就换了数据。
 #
 # </details>
 
-# %%
+# %% tags=["fold"]
 print("             s predicted, measured   z predicted, measured")
-ends = torch.tensor([-1.0, 2.0], device=device)
+ends = torch.tensor([-1.0, 2.0])
 for name, s, z in (("symmetric", 2 / 7, 0), ("asymmetric", 3 / 15, round(-8 + 1 / 0.2))):
-    p = QuantizationParams.from_tensor(ends, QuantizationScheme.INT4, name == "symmetric")
+    p = fit(ends, 4, name == "symmetric").params
     print(f"{name:10} {s:12.4f} {p.scale.item():9.4f} {z:13} {p.zero_point.item():9}")
 
 # %% [markdown]
@@ -302,148 +290,177 @@ for name, s, z in (("symmetric", 2 / 7, 0), ("asymmetric", 3 / 15, round(-8 + 1 
 #
 # ### 有符号与无符号
 #
-# 有的硬件只会算 `uint8`，有的只会算 `int8`。同一份权重要在两者之间换，怎么换？
+# 有的硬件只会算 `uint8`，有的只会算 `int8`。同一份权重要在两者之间换算，怎么换？
 #
-# $\hat x = s\,(q - z)$ 只看**差**。$q$ 和 $z$ 同加一个数，$\hat x$ 不变：
+# $\hat x = s\,(q - z)$ 只取决于 $q$ 与 $z$ 的**差**。$q$ 和 $z$ 同加一个数，$\hat x$ 不变：
 #
 # $$
 # q_u = q + 2^{b-1}, \qquad z_u = z + 2^{b-1}
 # $$
 #
-# $-128 \dots 127$ 就变成 $0 \dots 255$。从位上看更简单。把补码写成 $q = -d\,2^{b-1} + r$，其中 $d$ 是最高位，$r$ 是其余各位：
+# 编码 $-128 \dots 127$ 就变成 $0 \dots 255$。从位上看更简单。把补码写成 $q = -d\,2^{b-1} + r$，其中 $d$ 是最高位，$r$ 是其余各位的值：
 #
 # $$
 # q + 2^{b-1} = (1 - d)\,2^{b-1} + r
 # $$
 #
-# 其余的位不动，**最高位翻转**。这是一次异或（XOR）。
+# 其余的位不动，只有**最高位翻转**，这是一次异或（XOR）。
 #
-# **问一问。** 什么也不做，把 `int8` 的位直接当 `uint8` 来读，行不行？
+# 如果什么也不做，把 `int8` 的位直接当作 `uint8` 来读，结果在下表的最后一列。
 
-# %%
+# %% tags=["fold"]
 q = torch.tensor([-128, -3, -1, 0, 5, 127], dtype=torch.int8)
-bits = q.view(torch.uint8)
+pattern = q.view(torch.uint8)
 print("   q       bits   q + 128   top bit flipped   bits read as uint8")
-for row in zip(q.tolist(), bits.tolist(), (q.int() + 128).tolist(), (bits ^ 0x80).tolist()):
+for row in zip(q.tolist(), pattern.tolist(), (q.int() + 128).tolist(), (pattern ^ 0x80).tolist()):
     print(f"{row[0]:4}   {row[1]:08b} {row[2]:9} {row[3]:17} {row[1]:20}")
 
 # %% [markdown]
-# 中间两列处处相等。最后一列不行：非负的不变，负的却都加了 256，大小的次序乱了。
+# 中间两列处处相等。最后一列不行：非负的编码不变，负的却都加了 256，大小的次序乱了。
 #
-# 验一下：真正换算一遍，重建值一个都不变；直接重读，就全毁了。（注意 `q.int()`：在 `int8` 里加 128 会绕回去。）
+# 我们再用数据验证。正确换算以后，重建值一个都不变；直接重读，信号就毁掉了。（注意 `q.int()`：在 `int8` 里加 128 会溢出绕回。）
 
-# %%
-def unsigned_params(p):
-    return QuantizationParams(p.scale, p.zero_point + 128, 0, 255)
-
-
-x = samples.distribution("laplace").to(device)
-p = QuantizationParams.from_tensor(x, QuantizationScheme.INT8, symmetric=False)
-q, u = UniformQuantizer(p).quantize(x), UniformQuantizer(unsigned_params(p))
-x_hat = UniformQuantizer(p).dequantize(q)
-same = torch.equal(u.dequantize((q.int() + 128).to(torch.uint8)), x_hat)
-print("q + 128, z + 128: x_hat is the same:", same)
-print(f"int8:                {sqnr_db(x, x_hat):6.2f} dB")
-print(f"bits read as uint8:  {sqnr_db(x, u.dequantize(q.view(torch.uint8))):6.2f} dB")
+# %% tags=["fold"]
+laplace = samples.distribution("laplace")
+int8 = fit(laplace, 8, symmetric=False)
+uint8 = integer_quantizer(int8.params.scale.item(), int8.params.zero_point.item() + 128, 0, 255)
+q_laplace = int8.quantize(laplace)
+converted = uint8.dequantize((q_laplace.int() + 128).to(torch.uint8))
+reread = uint8.dequantize(q_laplace.view(torch.uint8))
+print("x_hat is the same:", torch.equal(converted, int8.dequantize(q_laplace)))
+print(f"converted {sqnr_db(laplace, converted):.2f} dB, reread {sqnr_db(laplace, reread):.2f} dB")
 
 # %% [markdown]
-# ### 8 位与 4 位
+# ### 从 8 位到 4 位
 #
-# 4 位换成 8 位不费事：每个 INT4 编码都是合法的 INT8 编码，$s$、$z$ 照旧，一点不丢。
+# 4 位换成 8 位不费事：每个 INT4 编码都是合法的 INT8 编码，$s$、$z$ 照旧，什么也不丢。
 #
-# 8 位换成 4 位一定会丢。级数少到 1/16，步长就要放大 16 倍，$s_4 = 16\,s_8$。常见的写法有两种：
+# 8 位换成 4 位一定有损失。先看 $z = 0$ 的情形。最省事的选择是 $s_4 = 16\,s_8$，换算就只剩下除以 16。（按不截断的规则，应当是 $127/7 \approx 18.1$ 倍。取 16 倍的代价是：$q \ge 120$ 的编码舍入后是 8，会被截断到 7。）做法有两种：
 #
-# - 右移 4 位：`q >> 4`。它等于 $\lfloor q/16 \rfloor$，向下取整。
-# - 除以 16 再**舍入**（rounding），最后截断到 $[-8, 7]$。
+# - 右移 4 位：`q >> 4`，等于 $\lfloor q/16 \rfloor$，即向下取整；
+# - 除以 16，**舍入**（rounding）到最近的整数，再截断到 $[-8, 7]$。
 #
-# **先猜。** 右移的噪声功率是舍入的几倍？
+# **【预测】** 右移的噪声功率是舍入的几倍？能不能不改编码，只改解码，把多出的噪声去掉？
 #
-# 以 $s_8^2$ 为单位来算。设 $q$ 除以 16 的余数 0 到 15 同样多。右移丢掉的就是余数 $k$；舍入丢掉的是 $-7$ 到 $8$。原来 8 位量化的噪声 $1/12$ 还在：
+# 我们以 $s_8^2$ 为单位来算。设 $q$ 除以 16 的余数 0 到 15 同样多，截断的编码很少。右移丢掉的就是余数 $k$，舍入丢掉的是 $-7$ 到 $8$。原来 8 位量化的误差与丢掉的余数不相关，功率 $1/12$ 直接相加：
 #
 # $$
-# D_{\text{shift}} = \frac{1}{16}\sum_{k=0}^{15} k^2 + \frac{1}{12}, \qquad
+# D_{\text{shift}} = \frac{1}{16}\sum_{k=0}^{15} k^2 + \frac{1}{12} = 7.5^2 + \frac{16^2}{12}, \qquad
 # D_{\text{round}} = \frac{1}{16}\sum_{k=-7}^{8} k^2 + \frac{1}{12}
 # $$
 #
-# 直接从浮点量化到 4 位，噪声是 $16^2/12$，比舍入还略小，因为只舍入了一次。舍入两次，有时和一次的结果不同：$q$ 正好落在两个 4 位编码的正中时（16 种余数里有一种），第一次舍入已经忘了 $x$ 在哪一边，有一半会错。所以不同的编码约占 $1/32$。
+# $D_{\text{shift}}$ 写成了“均值的平方加方差”：右移使每个值平均偏低 $7.5\,s_8$，余下的正是步长为 16 的量化噪声。所以右移损失的不是信息，而是引入了**偏差**（bias）。解码时加回去，取 $\hat x = s_8\,(16\,q_4 + 7.5)$，偏差就消失了。
+
+# %% tags=["predict"]
+sources = [127 * x / x.abs().max() for x in (samples.distribution("normal", 10**6), uniform)]
+rounded = sum(k * k for k in range(-7, 9)) / 16 + 1 / 12
+print("noise / s8^2   predicted   normal   uniform   mean error, normal")
+for name, predicted, way in (
+    ("shift", 7.5**2 + 16**2 / 12, lambda u: 16 * (rint(u).int() >> 4)),
+    ("shift, + 7.5", 16**2 / 12, lambda u: 16 * (rint(u).int() >> 4) + 7.5),
+    ("round", rounded, lambda u: 16 * rint(rint(u) / 16).clamp(-8, 7)),
+    ("direct", 16**2 / 12, lambda u: 16 * rint(u / 16).clamp(-8, 7)),
+):
+    errors = [(u - way(u)).double() for u in sources]
+    normal_noise, uniform_noise = (e.square().mean().item() for e in errors)
+    print(f"{name:12} {predicted:11.1f} {normal_noise:8.1f} {uniform_noise:9.1f}", end="")
+    print(f" {errors[0].mean().item():12.2f}")
+
+# %% [markdown]
+# - 直接右移，误差全部偏向一侧，噪声功率是舍入时的 3.6 倍，即损失约 5.6 dB。
+# - 解码时加回 $7.5\,s_8$，右移就与直接量化一样好。真正的代价是 0 不再是重建值，网格由中平型变成了[中升型](01b_rate_distortion.ipynb)。
+# - 先量化到 8 位、再舍入到 4 位，比直接量化略差，因为舍入了两次。
+# - 均匀数据占满两端，舍入和直接量化都有截断，噪声比公式大。
+#
+# 偏差比同样功率的噪声更值得提防：$n$ 个值相加，偏差之和按 $n$ 增长，互不相关的噪声按 $\sqrt n$ 增长。
+#
+# 有零点时，先减零点，再换算：
+#
+# $$
+# q_4 = \operatorname{clamp}\!\left(\operatorname{rint}\frac{q - z}{16} + z_4,\; -8,\; 7\right)
+# $$
+#
+# 这里 rint 表示舍入到最近的整数（半整数的规则见[均匀量化器](04_quantizer.ipynb)一章），$z_4$ 可以取 $\operatorname{rint}(z/16)$。如果对 $q$、$z$ 分别舍入，两次舍入的误差不会抵消，使所有值都偏向一侧，最多偏半个步长：
 
 # %%
-x = samples.distribution("normal", 10**6).to(device)
-p = QuantizationParams.from_tensor(x, QuantizationScheme.INT8)
-q, s = UniformQuantizer(p).quantize(x).int(), p.scale
-ways = {"shift": q >> 4, "round": torch.round(q / 16), "direct": torch.round(x / (16 * s))}
-ways = {name: q4.clamp(-8, 7) for name, q4 in ways.items()}
-shift, twice = (sum(k * k for k in ks) / 16 + 1 / 12 for ks in (range(16), range(-7, 9)))
-print("8 -> 4 bits   predicted   measured   (noise power / s8^2)")
-for (name, q4), predicted in zip(ways.items(), (shift, twice, 16**2 / 12)):
-    measured = (x / s - 16 * q4).double().square().mean().item()
-    print(f"{name:11} {predicted:11.1f} {measured:10.1f}")
-differ = (ways["round"] != ways["direct"]).double().mean().item()
-print(f"codes that differ, round and direct: predicted {1 / 32:.1%}, measured {differ:.1%}")
+shifted = samples.distribution("normal") + 1.8
+asymmetric = fit(shifted, 8, symmetric=False)
+q8 = asymmetric.quantize(shifted).int()
+s8, z8 = asymmetric.params.scale, asymmetric.params.zero_point
+z4 = rint(z8 / 16)
+print("z8 =", z8.item(), "  z4 =", int(z4))
+for name, q4 in (("q and z apart", rint(q8 / 16)), ("q - z", rint((q8 - z8) / 16) + z4)):
+    x_hat = 16 * s8 * (q4.clamp(-8, 7) - z4)
+    off = (shifted - x_hat).mean() / (16 * s8)
+    print(f"{name:13}   {sqnr_db(shifted, x_hat):5.2f} dB   mean error {off:z.2f} s4")
 
 # %% [markdown]
-# 右移让误差全偏向一边，噪声大到三倍半以上。理想的连续情形是 4 倍，也就是 6.02 dB：少写一次舍入，等于白丢一位。换算编码时也要先舍入、后截断。
-
-# %% [markdown]
-# ## 3 装进字节
+# ## 3 打包成字节
 #
-# ### 两个 int4 装进一个字节
+# ### 两个 4 位编码合成一个字节
 #
-# 字节是内存的最小单位。4 位是半个字节，叫**半字节**（nibble）。要真省一半，就得把两个编码拼进一个字节。
+# 字节是内存的最小单位。4 位是半个字节，叫**半字节**（nibble）。要真正省下一半，就得把两个编码**打包**（pack）进一个字节，用的时候再**解包**（unpack）。
 #
-# 负数怎么办？取补码的低 4 位就行，那等于对 16 取余数。ONNX 规定**第一个编码放低 4 位**，第二个放高 4 位（ONNX operator specification）：
+# 负数取补码的低 4 位，也就是对 16 取余数。ONNX（在各框架之间交换模型的文件标准）规定**第一个编码放低 4 位**，第二个放高 4 位（[ONNX，2024](references.ipynb)）：
 #
 # $$
 # \text{byte} = (q_0 \bmod 16) + 16\,(q_1 \bmod 16)
 # $$
+# 〔[S3](06_summary.ipynb#公式总表)〕
 #
-# 拆开时先取出 $n = \text{byte} \bmod 16$ 和 $n = \lfloor \text{byte}/16 \rfloor$，再恢复符号。$n \ge 8$ 说明最高位是 1，本来是负数：
+# 解包时先取出 $\text{byte} \bmod 16$ 和 $\lfloor \text{byte}/16 \rfloor$，再恢复符号。设取出的数是 $r$，$r \ge 8$ 说明最高位是 1，编码本来是负数：
 #
 # $$
-# q = \begin{cases} n, & n < 8 \\ n - 16, & n \ge 8 \end{cases}
+# q = \begin{cases} r, & r < 8 \\ r - 16, & r \ge 8 \end{cases}
 # $$
 #
-# **先算。** 编码 $-3$ 和 $5$ 拼成的字节，十六进制是多少？
+# 写成代码，打包和解包各两三行。`& 0xF` 保留低 4 位，`<< 4` 乘以 16，`[0::2]` 是第 0、2、4、… 个：
+
+# %%
+def pack(codes):  # an even number of int8 codes
+    nibbles = (codes & 0xF).to(torch.uint8)
+    return nibbles[0::2] | nibbles[1::2] << 4
+
+
+def unpack(packed):
+    nibbles = torch.stack([packed & 0xF, packed >> 4], dim=1).flatten().to(torch.int8)
+    return torch.where(nibbles < 8, nibbles, nibbles - 16)
+
+# %% [markdown]
+# **【计算】** 编码 $-3$ 和 $5$ 打包成的字节，十六进制是多少？五个编码 $1, -2, 7, -8, 3$ 打包以后是几个字节，各是多少？
 #
-# <details><summary>想好了再看</summary>
+# <details><summary>参考答案</summary>
 #
-# $-3 \bmod 16 = 13$，十六进制是 D，放低位。5 放高位。字节是 `0x5D`。按从低到高的存放顺序是 $-3$ 在先，按书写习惯却是 5 在先，最容易在这里弄反。
+# $-3 \bmod 16 = 13$，十六进制是 D，放低位；5 放高位。字节是 `0x5D`。存放时 $-3$ 在先，按书写习惯却是 5 在先，最容易在这里弄反。
+#
+# 五个编码要 $\lceil 5/2 \rceil = 3$ 个字节，最后半个字节空着，填 0：`0xE1`、`0x87`、`0x03`。
 #
 # </details>
 
-# %%
+# %% tags=["predict"]
 pair = torch.tensor([-3, 5], dtype=torch.int8)
-low, high = (code % 16 for code in pair.tolist())
-byte = low + 16 * high
-print(f"low {low:04b}   high {high:04b}   byte {byte:08b}")
-print(f"predicted {byte:#04x}   measured {pack_int4(pair).item():#04x}")
-back = [n if n < 8 else n - 16 for n in (byte % 16, byte // 16)]
-print("unpacked: predicted", back, "  measured", unpack_int4(pack_int4(pair), (2,)).tolist())
+five = torch.tensor([1, -2, 7, -8, 3], dtype=torch.int8)
+print(f"{pack(pair).item():#04x}", unpack(pack(pair)).tolist())
+print("five codes:", [f"{byte:#04x}" for byte in pack_int4(five).tolist()])
+print("read as 6: ", unpack_int4(pack_int4(five), (6,)).tolist())
 
 # %% [markdown]
-# 再验全一点：256 个字节，每一个都拆开再拼回去。有符号、无符号都试。
+# 光看字节，分不清是 5 个编码还是 6 个，所以**形状要另存**。`quantcore` 的 `unpack_int4` 因此要求给出形状。我们做一次穷举检验：对全部 256 个字节值，逐个解包、再打包，并与 `quantcore` 比较。
 
-# %%
+# %% tags=["fold"]
 every = torch.arange(256, dtype=torch.int32).to(torch.uint8)
-for signed in (True, False):
-    codes = unpack_int4(every, (512,), signed=signed)
-    same = torch.equal(pack_int4(codes), every)
-    print(f"signed {signed!s:5}   codes {codes.min():2} … {codes.max():2}   round trip {same}")
-seven = torch.arange(-3, 4, dtype=torch.int8)
-four = pack_int4(seven)
-print("7 codes:", math.ceil(7 / 2), "bytes predicted,", four.nbytes, "measured")
-print("read as 8:", unpack_int4(four, (8,)).tolist())
+print("unpack then pack:    ", torch.equal(pack(unpack(every)), every))
+print("same as unpack_int4: ", torch.equal(unpack(every), unpack_int4(every, (512,))))
+print("same as pack_int4:   ", torch.equal(pack(unpack(every)), pack_int4(unpack(every))))
 
 # %% [markdown]
-# 7 个编码占 4 个字节，最后半个字节空着，填 0。光看字节，分不清是 7 个编码还是 8 个，所以**形状要另存**。
+# ### 解包出错会怎样
 #
-# ### 拆错了会怎样
+# 打包的次序只是约定。别的库有的把第一个编码放高位，有的先把编码加 8 变成无符号再打包，有的把 8 个编码放进一个 `int32`。弄错约定，程序不会报错。
 #
-# 拼法只是约定。别的库有把第一个放高位的，有先把编码加 8 变成无符号再拼的，也有 8 个拼进一个 `int32` 的。读错约定，不会报错。
+# 取一个训练好的手写数字识别网络（网络的名词见[网络的最少知识](00_start.ipynb#网络的最少知识)）。`network[5]` 是最后一层：它把 512 个特征乘以 10 行的权重矩阵，加上偏置（bias），得到 10 个得分，得分最高的那一个（argmax）就是网络认出的数字。我们只把这一层的权重量化成 INT4 并打包，再用三种读法解包，其余各层不变。
 #
-# 取一个真正训练过的网络，它认手写数字。把最后一层的权重量化成 INT4，装好，再用三种读法拆开，其余各层不变。
-#
-# **先猜。** 下面两种读错，网络的正确率还剩多少？（一共 10 个数字，乱猜是 10%。）
+# **【预测】** 下面两种读错，网络的准确率还剩多少？（一共 10 个数字，乱猜是 10%。）
 #
 # 1. 高低位弄反：相邻两个权重交换了位置。
 # 2. 忘了恢复符号：负数读成 8 到 15。
@@ -451,14 +468,14 @@ print("read as 8:", unpack_int4(four, (8,)).tolist())
 # %%
 network = samples.digits_network()
 w, bias = network[5].weight, network[5].bias
-w_quantizer = UniformQuantizer(QuantizationParams.from_tensor(w, QuantizationScheme.INT4))
-int4 = w_quantizer.quantize(w)
-packed = pack_int4(int4)
-print(tuple(w.shape), "weights;", int4.dtype, int4.nbytes, "bytes; packed", packed.nbytes)
+int4 = fit(w, 4)
+q_w = int4.quantize(w)
+packed = pack_int4(q_w)
+print(tuple(w.shape), "weights;", q_w.dtype, q_w.nbytes, "bytes; packed", packed.nbytes)
 
-# %%
+# %% tags=["predict"]
 _, _, images, labels = samples.digits()
-features, s = network[:5](images), w_quantizer.params.scale
+features, s = network[:5](images), int4.params.scale
 readings = {
     "float32": w,
     "int4": s * unpack_int4(packed, w.shape),
@@ -470,168 +487,170 @@ for name, weight in readings.items():
     print(f"{name:15}   SQNR {sqnr_db(w, weight):6.1f} dB   correct {correct:4.0%}")
 
 # %% [markdown]
-# 读对了，只存最后一层的 INT4，正确率几乎不动。读错了，网络就废了，第二种连乱猜都不如，而且没有一行报错。SQNR 低于 0 dB，意思是噪声比信号还大。
+# 解包正确时，仅把最后一层量化成 INT4，准确率几乎不变。解包出错，网络就废了，第二种连乱猜都不如，而且没有一行报错。SQNR 低于 0 dB 的意思是噪声比信号还大。
 #
-# 所以每写一对装和拆的函数，先测两件事：全部 256 个字节的往返，还有一个写死的例子（如上面的 `0x5D`）。只测往返，发现不了和别人的约定相反。
+# 表里还有一件值得留意的事：权重的 SQNR 只有 16 dB 左右，准确率却几乎没有损失。**SQNR 衡量的是数值的误差，不是任务的损失**。SQNR 低到负数，任务必然受损；SQNR 相差一两分贝，任务的好坏却不一定随之改变，必须另外测量。下文比较格式时用的也都是 SQNR。
+#
+# 每写一对打包、解包函数，都要先做两项测试：全部 256 个字节值的往返，以及一个写死的例子（如上面的 `0x5D`）。只做往返测试，发现不了自己的约定与别人正好相反。
 #
 # ### 数一数真正的字节
 #
-# **先猜。** 这一层有 5120 个权重。下面五个张量各存成一个文件，多大？（`np.save` 的文件头是 128 字节。）
+# $n$ 个编码，每个**存储**占 $b$ 位，一共占 $\lceil n\,b/8 \rceil$ 字节。〔[N1](06_summary.ipynb#公式总表)〕这里的 $b$ 是存储的位宽，不一定等于方案的位宽。
 #
-# 1. 原来的 float32 权重；
-# 2. 原文档的 `quantize` 返回的「INT8」；
-# 3. `quantcore` 的 INT8 编码；
-# 4. `quantcore` 的 INT4 编码，没有装；
-# 5. 装好的 INT4 编码。
-#
-# 原文档的 `quantize` 舍入、截断之后直接返回，没有换类型，写成代码就是下面的 `document`。
-#
-# $n$ 个 $b$ 位的编码占 $\lceil n\,b/8 \rceil$ 字节。
-#
-# 这里的 $b$ 是**存储**的位宽，不是方案的位宽。
+# 常见写法的 `quantize` 在舍入、截断之后直接返回结果，没有换类型：
 
 # %%
+scale = w.abs().max() / 127
+tutorial_codes = torch.clamp(torch.round(w / scale), -128, 127)
+
+# %% [markdown]
+# **【预测】** 这一层有 5120 个权重。下面五个张量各存成一个文件，各占多少字节？（`np.save` 的文件头是 128 字节。）
+#
+# 1. 原来的 float32 权重；
+# 2. 常见写法的“INT8”编码 `tutorial_codes`；
+# 3. `quantcore` 的 INT8 编码；
+# 4. `quantcore` 的 INT4 编码，没有打包；
+# 5. 打包的 INT4 编码。
+
+# %% tags=["fold"]
 def file_bytes(tensor):
     buffer = io.BytesIO()
     np.save(buffer, tensor.numpy())
     return buffer.tell()
 
-
-s8 = w.abs().max() / 127
-document = torch.clamp(torch.round(w / s8), -128, 127)
-int8 = UniformQuantizer(QuantizationParams.from_tensor(w, QuantizationScheme.INT8)).quantize(w)
-
-# %%
+# %% tags=["predict", "fold"]
 files = {
     "1 float32 weights": (w, 32),
-    "2 document's INT8": (document, 32),
-    "3 INT8 codes": (int8, 8),
-    "4 INT4 codes": (int4, 8),
+    "2 tutorial's INT8": (tutorial_codes, 32),
+    "3 INT8 codes": (fit(w, 8).quantize(w), 8),
+    "4 INT4 codes": (q_w, 8),
     "5 INT4 codes, packed": (packed, 4),
 }
-print("                       dtype           predicted   measured   of float32")
+print("                       dtype           predicted   measured   7 · 10^9 weights, GB")
 for name, (tensor, b) in files.items():
     predicted, measured = math.ceil(w.numel() * b / 8) + 128, file_bytes(tensor)
-    print(f"{name:22} {str(tensor.dtype):15} {predicted:9} {measured:10}", end="")
-    print(f" {measured / file_bytes(w):11.1%}")
+    print(f"{name:22} {str(tensor.dtype):15} {predicted:9} {measured:10} {7 * b / 8:12.1f}")
 
 # %% [markdown]
-# - 第 2 行：值都是整数，类型还是 float32，一个字节也没省。**编码是不是 INT8，看类型，不看值。**
+# 开头的问题有了答案：
+#
+# - 第 2 行是第三处计数错误：值都是整数，类型还是 float32，一个字节也没省。**编码是不是 INT8，看类型，不看值。**
 # - 第 4 行：INT4 的编码放在 `int8` 里，和 INT8 一样大。方案是 4 位，存储是 8 位。
-# - 第 5 行：装好以后，才是 float32 的八分之一（多出的一点是文件头）。
+# - 第 5 行：打包以后，才是 float32 的八分之一（多出的一点是文件头）。
 #
-# 文件头、形状、缩放因子也要占地方。整层一个缩放因子，只多 4 个字节；分组量化时缩放因子多得多，要算进每个权重的位数里，[下一章](03_params.ipynb)会算。
+# 文件头、形状、缩放因子也要占地方。整层共用一个缩放因子，只多 4 个字节；分组时缩放因子多得多，第 4 节会把它们算进每个权重的位数。
 #
-# 最后确认：从文件读回来，拆开，编码一个不差。
+# 最后确认：从文件读回来，解包，编码一个不差。
 
-# %%
+# %% tags=["fold"]
 buffer = io.BytesIO()
 np.save(buffer, packed.numpy())
 buffer.seek(0)
 restored = unpack_int4(torch.from_numpy(np.load(buffer)), w.shape)
-print("codes restored exactly:", torch.equal(restored, int4), restored.dtype)
+print("codes restored exactly:", torch.equal(restored, q_w), restored.dtype)
 
 # %% [markdown]
-# **问一问。** 3 位的编码怎样装？为什么实际中 4 位比 3 位常见得多？
+# **【思考】** 3 位的编码怎样打包？为什么实际中 4 位比 3 位常见得多？
 #
-# <details><summary>想好了再看</summary>
+# <details><summary>参考答案</summary>
 #
-# $3n$ 要能被 8 整除，最少 8 个编码装进 3 个字节。第 3 个和第 6 个编码会跨过字节的边界，拆的时候要从两个字节里各取几位再拼起来。4 位从不跨界，一次移位、一次按位与就拆开了。
+# $3n$ 要能被 8 整除，最少是 8 个编码放进 3 个字节。第 3 个和第 6 个编码会跨过字节的边界，解包时要从两个字节里各取几位再拼起来。4 位编码从不跨界，一次移位、一次按位与就能解包。
 #
-# 也有偷懒的办法：10 个 3 位编码放进 32 位，空 2 位，每个编码实际占 3.2 位。
+# 也有简单的办法：10 个 3 位编码放进 32 位，空 2 位，每个编码实际占 3.2 位。
 #
 # </details>
 
 # %% [markdown]
-# ## 4 不等距的格子
+# ## 4 不等距的网格
 #
-# 整数的格子是等距的。有没有必要等距？位数一样，级数一样多，换个地方摆，就成了别的格式。
+# 整数网格是等距的。有没有必要等距？位数相同，把重建值换个地方安排，就成了别的[**数的格式**](glossary.ipynb#数的格式)（number format）。
 #
 # ### 小浮点数
 #
-# 浮点数由 1 位符号、$E$ 位指数、$M$ 位尾数组成。名字里写的就是位数：E2M1 是 2 位指数、1 位尾数，加上符号一共 4 位，所以叫 FP4。设指数位读出来是 $e$（这一小节里它是指数，不是误差），尾数位读出来是 $m$，偏置 $\mathrm{bias} = 2^{E-1} - 1$：
+# 浮点数由 1 位符号、$w_{\mathrm e}$ 位**指数**（exponent，也叫阶码）、$w_{\mathrm m}$ 位**尾数**（mantissa）组成。FP8 和 FP4 的名字里写着这两个位数：E2M1 有 2 位指数、1 位尾数，加上符号共 4 位，所以叫 FP4。把指数字段读作无符号整数 $E$，尾数字段读作无符号整数 $T$，偏置（bias）$\mathrm{bias} = 2^{w_{\mathrm e}-1} - 1$：
 #
 # $$
 # \lvert x \rvert = \begin{cases}
-# 2^{\,e - \mathrm{bias}}\left(1 + \dfrac{m}{2^M}\right), & e \ge 1 \\[2ex]
-# 2^{\,1 - \mathrm{bias}} \cdot \dfrac{m}{2^M}, & e = 0
+# 2^{\,E - \mathrm{bias}}\left(1 + \dfrac{T}{2^{w_{\mathrm m}}}\right), & E \ge 1 \\[2ex]
+# 2^{\,1 - \mathrm{bias}} \cdot \dfrac{T}{2^{w_{\mathrm m}}}, & E = 0
 # \end{cases}
 # $$
+# 〔[S4](06_summary.ipynb#公式总表)〕
 #
-# 第一行叫规格化数（normal）。第二行叫次规格化数（subnormal），没有前面的 1，所以能表示 0。（OCP Microscaling formats 1.0）
-#
-# **先算。** E2M1 一共 8 个非负值。写出来，看它们的间隔怎样变化。
+# 第一行称为规格化数（normal）。第二行称为**非规格化数**（subnormal）：没有前面的 1，所以能表示 0；指数是 $1-\mathrm{bias}$ 而不是 $0-\mathrm{bias}$，所以与规格化数衔接得上（[IEEE，2019](references.ipynb)；[Open Compute Project，2023](references.ipynb)）。
 
 # %%
-print("bits   e   m   predicted   measured")
-for code, measured in enumerate(float_levels(2, 1)[7:].tolist()):
-    e, m = code >> 1, code & 1
-    predicted = 2.0 ** (e - 1) * (1 + m / 2) if e else 2.0**0 * m / 2
-    print(f" {code:03b} {e:4} {m:3} {predicted:11} {measured:10}")
+def float_value(E, T, w_e, w_m):
+    bias = 2 ** (w_e - 1) - 1
+    return 2.0 ** (E - bias) * (1 + T / 2**w_m) if E else 2.0 ** (1 - bias) * T / 2**w_m
+
+# %% [markdown]
+# **【计算】** E2M1 一共有 8 个非负值。写出来，看相邻两个值的间隔怎样变化。
+
+# %% tags=["predict", "fold"]
+fp4 = [float_value(E, T, 2, 1) for E in range(4) for T in range(2)]
+print("by the formula", fp4)
+print("quantcore     ", [v for v in float_levels(2, 1).tolist() if v >= 0])
 print("different values:", len(float_levels(2, 1)), " codes:", 2**4)
 
 # %% [markdown]
-# 间隔从 0.5 到 1 再到 2，逢 2 的幂翻倍。浮点数的符号是单独一位，相当于原码，所以 $+0$ 和 $-0$ 占两个编码，16 个编码只有 15 个值。
+# 间隔从 0.5 到 1 再到 2，每逢 2 的幂翻倍。浮点数的符号是单独一位，相当于原码，所以 $+0$ 和 $-0$ 占两个编码，16 个编码只有 15 个值。
 #
-# FP8 有两种 (Micikevicius et al. 2022)，torch 都有现成的类型。
-#
-# - **E4M3**（`torch.float8_e4m3fn`）：没有无穷大，只有全 1 的编码是 NaN。指数全 1 时还能用，只是尾数不能全 1，所以最大是 $2^{8} \cdot 1.75$。
-# - **E5M2**（`torch.float8_e5m2`）：和 IEEE 的习惯一样，指数全 1 留给无穷大和 NaN，所以最大是 $2^{15} \cdot 1.75$。
-#
-# 最小的正数是 $2^{\,1 - \mathrm{bias} - M}$。数一数不同的有限值：E4M3 是 256 减 2 个 NaN，再减 1 个重复的 0；E5M2 是 256 减 8 个（无穷大和 NaN），再减 1 个。拿公式和 torch 的类型对一对：
+# 常用的浮点格式都属于这一族，只是两个位数不同。FP16 是 E5M10。**bfloat16** 是 E8M7，指数和 float32 一样多，所以范围也和 float32 一样大。FP8 有两种（[Micikevicius 等，2022](references.ipynb)）：E5M2 和 FP16、bfloat16 一样遵循 IEEE 754 的习惯，指数全为 1 的编码留给无穷大和 NaN；E4M3 没有无穷大，指数全为 1 的编码仍表示普通数值，仅当尾数也全为 1 时才表示 NaN，所以最大值是 $2^{8} \cdot 1.75$。我们把每一种格式的全部正编码都用公式算一遍，与 torch 的类型比较：
 
-# %%
-print("               values             greatest         least above 0   (predicted, torch)")
-for name, e_bits, m_bits, top, special in (
-    ("FP8 E4M3", 4, 3, 2.0**8 * 1.75, 2),
-    ("FP8 E5M2", 5, 2, 2.0**15 * 1.75, 8),
-):
-    levels, least = format_levels(name), 2.0 ** (2 - 2 ** (e_bits - 1) - m_bits)
-    formula = float_levels(e_bits, m_bits)
-    same = torch.equal(formula[formula.abs() <= top], levels)
-    print(f"{name}   {256 - special - 1:6} {len(levels):6} {top:12.0f} {levels[-1]:8.0f}", end="")
-    print(f"   2^{math.log2(least):3.0f}  2^{math.log2(levels[levels > 0][0]):3.0f}   same: {same}")
+# %% tags=["fold"]
+FLOATS = {
+    "FP16": (torch.float16, 5, 10), "bfloat16": (torch.bfloat16, 8, 7),
+    "FP8 E5M2": (torch.float8_e5m2, 5, 2), "FP8 E4M3": (torch.float8_e4m3fn, 4, 3),
+}
+print("           w_e  w_m   least above 0     greatest   the formula gives every value")
+for name, (dtype, w_e, w_m) in FLOATS.items():
+    patterns = torch.arange(2 ** (w_e + w_m))
+    storage = torch.uint8 if dtype.itemsize == 1 else torch.int16
+    theirs = patterns.to(storage).view(dtype).double()
+    ours = [float_value(c >> w_m, c % 2**w_m, w_e, w_m) for c in patterns.tolist()]
+    finite = theirs.isfinite()
+    same = torch.equal(torch.tensor(ours, dtype=torch.float64)[finite], theirs[finite])
+    least, greatest = theirs[1].log2().item(), theirs[finite][-1].item()
+    print(f"{name:9} {w_e:4} {w_m:4} {'2^':>10}{least:4.0f} {greatest:14.5g}   {same}")
 
 # %% [markdown]
 # ### 相对精度与绝对精度
 #
-# 一个**二倍区间** $[2^k, 2^{k+1})$ 里，浮点数的步长固定，$\Delta = 2^{k-M}$。换到下一个二倍区间，步长和数值一起翻倍。所以**浮点数的误差与数值成比例，整数的误差处处一样**。
+# 在相邻两个 2 的幂之间的区间 $[2^k, 2^{k+1})$（binade）内，浮点数的步长固定，$\Delta = 2^{k-w_{\mathrm m}}$。到下一个区间，步长和数值一起翻倍。所以**浮点数的误差与数值成比例，整数的误差处处一样**。
 #
-# 把它变成一个数。设 $x$ 在一个二倍区间里按对数均匀分布（各个量级同样常见），密度是 $1/(x \ln 2)$：
-#
-# $$
-# \mathbb{E}[x^2] = \int_{2^k}^{2^{k+1}} \frac{x}{\ln 2}\,\mathrm{d}x = \frac{3}{2\ln 2}\,4^k
-# $$
+# 我们把这句话变成一个数。记 $\lvert x\rvert = 2^{k+r}$，$0 \le r < 1$，则 $\Delta = \lvert x\rvert\, 2^{-r-w_{\mathrm m}}$，误差功率与 $x^2$ 之比是
 #
 # $$
-# \mathrm{SQNR} = 10\log_{10}\frac{\mathbb{E}[x^2]}{\Delta^2/12} = 10\log_{10}\frac{18}{\ln 2} + 10\log_{10}4^M = 6.02\,M + 14.14 \ \text{dB}
+# \frac{\Delta^2/12}{x^2} = \frac{4^{-w_{\mathrm m}}}{12}\, 4^{-r}, \qquad
+# \int_0^1 4^{-r}\,\mathrm{d}r = \frac{3}{8\ln 2}
 # $$
 #
-# 和位宽 $b$ 无关，和信号的大小也无关，只看尾数的位数 $M$。指数的位数管的是另一件事：能这样保持多大的范围。
+# 数据分布在好几个这样的区间里时，$r$ 近似均匀，而且与 $\lvert x\rvert$ 的大小无关，可以取平均：
 #
-# **先算。** E4M3 和 E5M2 各是多少分贝？INT8 的满幅均匀信号呢？
+# $$
+# \mathrm{SQNR} \approx 10\log_{10}\!\left(4^{w_{\mathrm m}} \cdot 32\ln 2\right) = 6.02\,w_{\mathrm m} + 13.46 \ \text{dB}
+# $$
+# 〔[S5](06_summary.ipynb#公式总表)〕
 #
-# 下面的数据横跨 13 个二倍区间，从 $2^{-5}$ 到 $2^{8}$。
-
+# 这个值与信号的大小无关，只看尾数的位数。指数的位数管的是另一件事：这样的精度能保持在多大的范围里。
+#
 # %%
-u = torch.rand(10**6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-x = (2.0 ** (13 * u - 5)).to(device)
-print("format   predicted   measured, dB")
-for dtype, m_bits in ((torch.float8_e4m3fn, 3), (torch.float8_e5m2, 2)):
-    predicted = 10 * math.log10(18 / math.log(2) * 4**m_bits)
-    x_hat = x.float().to(dtype).double()
-    print(f"{str(dtype)[13:]:8} {predicted:8.1f} {sqnr_db(x, x_hat):10.1f}")
+gaussian = samples.distribution("normal", 10**6).double()
+print("format     predicted   measured, dB")
+for name, (dtype, _, w_m) in FLOATS.items():
+    predicted = 10 * math.log10(4**w_m * 32 * math.log(2))
+    print(f"{name:9} {predicted:10.1f} {sqnr_db(gaussian, gaussian.to(dtype).double()):10.1f}")
 
 # %% [markdown]
-# 指数多 1 位、尾数少 1 位，就少 6.02 dB。
+# 同样是 16 位，bfloat16 用 3 位尾数换了 3 位指数，精度低 18 dB，范围却大得多。
 #
-# 再看信号大小变化时会怎样。把高斯数据缩到正好占满每种格式，然后数据逐次减半，**缩放因子不跟着变**。
+# 再看信号大小变化时会怎样。把高斯数据缩放到正好占满每种格式，然后数据逐次减半，**缩放因子不跟着变**。
 #
-# **先猜。** 数据缩小到 $1/16$，INT8 丢多少分贝？FP8 呢？
+# **【预测】** 数据缩小到 $1/16$，INT8 的 SQNR 降低多少分贝？FP8 呢？
 
-# %%
-x, scales = samples.distribution("normal", 10**5).double(), range(0, 21)
-x = (x / x.abs().max()).to(device)
+# %% tags=["fold"]
+fitted, shrinks = gaussian[:100_000] / gaussian[:100_000].abs().max(), range(0, 21)
 sheet = Sheet(panels=2, height=3.6)
 sheet.frame(0, "step at each size", "|x|, largest = 1", "step", (2e-5, 1), (1e-6, 0.5))
 sheet.axes[0].set(xscale="log", yscale="log")
@@ -639,169 +658,256 @@ sheet.frame(1, "data shrink, the scale stays", "k: data times 2^(-k)", "dB", (0,
 sheet.axes[1].set_xticks(range(0, 21, 4))
 found = {}
 for name, color in (("INT8", BLUE), ("FP8 E4M3", RED), ("FP8 E5M2", GREEN)):
-    levels = format_levels(name).to(device) / format_levels(name).abs().max().item()
-    found[name] = [sqnr_db(x / 2**k, round_to_levels(x / 2**k, levels)) for k in scales]
+    levels = format_levels(name) / format_levels(name).abs().max()
+    xs = [fitted / 2**k for k in shrinks]
+    found[name] = [sqnr_db(x, round_to_levels(x, levels)) for x in xs]
     above = levels[levels >= 0]
     sheet.line(0, name, above[:-1], above.diff(), color=color, drawstyle="steps-post")
-    sheet.line(1, name, scales, found[name], color=color, marker="o", markersize=3)
+    sheet.line(1, name, shrinks, found[name], color=color, marker="o", markersize=3)
 
-# %%
+# %% tags=["predict", "fold"]
 sheet.legend(0, loc="lower right")
 sheet.legend(1)
-drops = ", ".join(f"{name} {v[0]:.1f} then {v[4]:.1f}" for name, v in found.items())
-sheet.show(f"Integer steps are all equal, float steps grow with |x|; dB at k = 0 and 4: {drops}")
+sheet.show("schemes-shrink", **{f"{name[-4:]}_{k}": f"{v[k]:.1f}" for name, v in found.items()
+                                for k in (0, 4)})
 
-# %%
+# %% tags=["predict", "fold"]
 print("k = 0 to 4   predicted   measured   (dB lost)")
 for name, predicted in (("INT8", 20 * math.log10(16)), ("FP8 E4M3", 0), ("FP8 E5M2", 0)):
     print(f"{name:10} {predicted:11.1f} {found[name][0] - found[name][4]:z10.1f}")
 
 # %% [markdown]
-# - **INT8**：每缩小一半丢 6.02 dB，直到全部变成 0。缩放因子合适时（$k = 0$），它比 FP8 高出一截。
-# - **FP8**：在很大的范围里不受影响，缩得太小、落进次规格化数以后才下降。E5M2 的平台低 6 dB，但长得多。
+# - **INT8**：数据每缩小一半，SQNR 降低 6.02 dB，直到全部变成 0。缩放因子合适时（$k = 0$），INT8 比 FP8 高出一截。
+# - **FP8**：在很大的范围里不受影响，缩得太小、落进非规格化数以后，SQNR 才下降。E5M2 的平台低 6 dB，但长得多。
 #
-# 所以整数格式配精心挑选的缩放因子，浮点格式容忍粗心的缩放因子。数据里大小悬殊的值混在一起时，没有合适的缩放因子，浮点就划算了。
+# 所以，整数格式需要精心选择缩放因子，而浮点格式对缩放因子的选择不敏感。
 #
-# ### NF4：按分布来摆
+# ### INT8 与 FP8，一个数分胜负
 #
-# NF4（4-bit NormalFloat）连浮点的规则也不用，直接照高斯分布摆 16 个级 (Dettmers et al. 2023)。想法是：**让每个编码用得一样多**。神经网络的权重接近高斯，就取高斯的**分位数**（quantile）。
+# 两条公式放在一起，就得到一个判据。整数的 SQNR 是 $6.02\,b + 4.77 - 20\log_{10}\Gamma$〔[N5](06_summary.ipynb#公式总表)〕，其中 $\Gamma = A/\sigma$ 是范围的半宽与标准差之比。令两者相等：
 #
-# 只有一个麻烦：0 必须是一级，而偶数个级不能既对称又含 0。NF4 让两边不一样多：负的 7 个，正的 8 个，加上 0 共 16 个。设 $\Phi^{-1}$ 是标准高斯的分位数函数，$\delta = \tfrac12\left(\tfrac1{32} + \tfrac1{30}\right)$：
+# $$
+# 20\log_{10}\Gamma = 6.02\,(b - w_{\mathrm m}) + 4.77 - 13.46
+# $$
+# 〔[S6](06_summary.ipynb#公式总表)〕
 #
-# - 正的一边，概率从 $\tfrac12$ 到 $1 - \delta$ 分成 8 等份，取右端点的分位数；
+# 代入 $b = 8$、$w_{\mathrm m} = 3$，得 $\Gamma \approx 11.8$。范围取到最大绝对值时，**最大绝对值不到标准差的 11.8 倍，INT8 更好；超过 11.8 倍，FP8 E4M3 更好**。下面让同一份高斯数据的范围逐次加宽，范围的两端是 $\pm\Gamma\sigma$。
+
+# %% tags=["fold"]
+gamma = math.sqrt(3 * 4 ** (8 - 3) / (32 * math.log(2)))
+e4m3 = 10 * math.log10(4**3 * 32 * math.log(2))
+print(f"equal at Gamma = {gamma:.1f}")
+print("Gamma   INT8 predicted, measured   E4M3 predicted, measured, dB")
+for g in (6, 8, gamma, 16, 32):
+    step, unit = 2 * g / 256, g / 448
+    integers = step * rint(gaussian / step).clamp(-128, 127)
+    floats = unit * (gaussian / unit).to(torch.float8_e4m3fn).double()
+    predicted = 10 * math.log10(3 * 4**8 / g**2)
+    print(f"{g:5.1f} {predicted:14.1f} {sqnr_db(gaussian, integers):10.1f}", end="")
+    print(f" {e4m3:15.1f} {sqnr_db(gaussian, floats):10.1f}")
+
+# %% [markdown]
+# ### 按分布安排重建值
+#
+# **NF4**（4-bit NormalFloat）不再遵循浮点格式的规则，而是直接按高斯分布安排 16 个重建值（[Dettmers 等，2023](references.ipynb)）。想法是让每个编码被用到的概率相等。神经网络的权重接近高斯，所以取高斯的**分位数**（quantile）。
+#
+# 0 必须是一个重建值，而偶数个重建值不能既对称又含 0。NF4 让两边不一样多：负的 7 个，正的 8 个，加上 0 共 16 个。论文用文字描述构造、列出数值；下面的构造取自 bitsandbytes 库的 `create_normal_map`。设 $\Phi^{-1}$ 是标准高斯的分位数函数（torch 里的 `ndtri`），$\delta = \tfrac12\left(\tfrac1{32} + \tfrac1{30}\right)$：
+#
+# - 正的一边，概率从 $\tfrac12$ 到 $1 - \delta$ 分成 8 等份，取各份右端点的分位数；
 # - 负的一边，同一段分成 7 等份，取出来再变号；
 # - 都除以最大的一个，使两端正好是 $\pm1$。
+#
+# 源码没有说明 $\delta$ 的来历，可以这样理解：16 个等概率的编码各占 $\tfrac1{16}$，最外面一份的中点离端点 $\tfrac1{32}$；15 个编码时是 $\tfrac1{30}$；$\delta$ 是两者的平均。
 
 # %%
 delta = (1 / 32 + 1 / 30) / 2
-half = torch.tensor(0.5, dtype=torch.float64)
-right = torch.special.ndtri(half + (half - delta) * torch.arange(1, 9) / 8)
-left = -torch.special.ndtri(half + (half - delta) * torch.arange(1, 8) / 7).flip(0)
-predicted = torch.cat([left, torch.zeros(1), right]) / right[-1]
-print("predicted", *(f"{v:5.2f}" for v in predicted.tolist()))
-print("measured ", *(f"{v:5.2f}" for v in nf4_levels().tolist()))
-print("largest difference below 1e-12:", bool((predicted - nf4_levels()).abs().max() < 1e-12))
+ninth, eighth = (torch.linspace(0.5, 1 - delta, n, dtype=torch.float64)[1:] for n in (9, 8))
+right, left = torch.special.ndtri(ninth), -torch.special.ndtri(eighth).flip(0)
+constructed = torch.cat([left, torch.zeros(1), right]) / right[-1]
+published = [
+    -1.0, -0.6961928, -0.5250731, -0.3949175, -0.2844414, -0.1847734, -0.0910500, 0.0,
+    0.0795803, 0.1609302, 0.2461123, 0.3379152, 0.4407098, 0.5626170, 0.7229568, 1.0,
+]
+print("constructed", *(f"{v:5.2f}" for v in constructed.tolist()))
+print("published  ", *(f"{v:5.2f}" for v in published))
+print(f"largest difference: {(constructed - torch.tensor(published)).abs().max():.0e}")
 
 # %% [markdown]
-# 把三种 4 位格式画在同一条数轴上，都缩放到最大绝对值为 1。曲线是标准差为 0.35 的高斯密度。
-#
-# **先猜。** 谁在 0 附近最密？谁在两端最密？
+# 我们把三种 4 位格式画在同一条数轴上，都缩放到最大绝对值为 1。曲线是标准差为 0.35 的高斯密度。
 
-# %%
+# %% tags=["fold"]
 ruler = Sheet(panels=1, height=2.8)
 ruler.frame(0, "three 4-bit formats", "level", "", (-1.05, 1.05), (0.4, 6.2))
 ruler.axes[0].set_yticks([1, 2, 3], ["NF4", "FP4", "INT4"])
 t = torch.linspace(-1, 1, 201)
 ruler.line(0, "density", t, 3.6 + 2.4 * torch.exp(-((t / 0.35) ** 2) / 2), color=GRAY)
-gaps = []
+gaps = {}
 for y, (name, color) in enumerate((("NF4", BLUE), ("FP4 E2M1", RED), ("INT4", GREEN)), 1):
     levels = format_levels(name) / format_levels(name).abs().max()
     style = {"marker": "|", "markersize": 20, "markeredgewidth": 2, "color": color}
     ruler.points(0, name, levels, [y] * len(levels), **style)
-    gaps.append(f"{name} {levels.diff().min():.3f} to {levels.diff().max():.3f}")
-ruler.show(f"Levels of three 4-bit formats; steps: {', '.join(gaps)}")
+    gaps[name[:3]] = f"{levels.diff().min():.3f}", f"{levels.diff().max():.3f}"
+ruler.show("schemes-ruler", **{f"{k}_{end}": v for k, ends in gaps.items()
+                               for end, v in zip(("least", "most"), ends)})
 
 # %% [markdown]
-# INT4 处处一样，FP4 和 NF4 中间密、两端疏。还能看出 INT4 的右端缺一格：$-8$ 对应 $-1$，而 $+8$ 不存在。
+# INT4 的间隔处处相等，FP4 和 NF4 中间密、两端疏。还能看出 INT4 的右端缺一级：$-8$ 对应 $-1$，而 $+8$ 不存在。
 #
-# ### 对谁划算
+# ### 各格式适合什么样的数据
 #
-# **先猜。** 四种数据：均匀、高斯、拉普拉斯（尖峰、长尾）、带离群值（outlier）的高斯。每种数据都缩放到最大绝对值等于格式的最大级。
+# 四种数据：均匀、高斯、拉普拉斯（尖峰、长尾）、带离群值（outlier）的高斯。先看一个缩放因子、范围取到最大绝对值的情形：每种数据的最大绝对值对应格式的最大绝对值。
 #
-# 1. 4 位里，哪种数据最适合 INT4？哪种最适合 NF4？
-# 2. 8 位里，FP8 什么时候能赢 INT8？
+# **【操作】** 先预测：4 位里，哪种数据最适合 INT4，哪种最适合 NF4？8 位里，FP8 什么时候能胜过 INT8？再逐一切换格式。
 
 # %%
 explore.formats()
 
 # %% [markdown]
-# 一种格式一种格式地看完，再看总表。多加一列：刚才那个网络最后一层的权重。
+# 看过每一种格式，再看总表。多加一列：刚才那个网络最后一层的权重。最后一行是最大绝对值与标准差之比 $\Gamma$。
 
-# %%
+# %% tags=["fold"]
 names = ("INT4", "FP4 E2M1", "NF4", "INT8", "FP8 E4M3", "FP8 E5M2")
-sources = {k: samples.distribution(k) for k in ("uniform", "normal", "laplace", "outliers")}
-sources["weights"] = w.flatten()
-table = {name: [] for name in names}
-print("SQNR, dB   " + "".join(f"{k:>10}" for k in sources))
+shapes = ("uniform", "normal", "laplace", "outliers")
+columns = {shape: samples.distribution(shape).double() for shape in shapes}
+columns["weights"] = w.detach().flatten().double()
+grids = {name: format_levels(name) / format_levels(name).abs().max() for name in names}
+print("SQNR, dB   " + "".join(f"{k:>10}" for k in columns))
 for name in names:
-    levels = format_levels(name) / format_levels(name).abs().max()
-    for x in sources.values():
-        x = x.double() / x.abs().max()
-        table[name].append(sqnr_db(x, round_to_levels(x, levels)))
-    print(f"{name:11}" + "".join(f"{v:10.1f}" for v in table[name]))
+    whole = [sqnr_db(x, x.abs().max() * round_to_levels(x / x.abs().max(), grids[name]))
+             for x in columns.values()]
+    print(f"{name:11}" + "".join(f"{v:10.1f}" for v in whole))
+print("Gamma      " + "".join(f"{x.abs().max() / x.std():10.1f}" for x in columns.values()))
 
 # %% [markdown]
-# - **均匀**：INT4 最好。数据处处一样多，级就该等距。
-# - **高斯、训练过的权重**：NF4 最好，FP4 居中，INT4 最差。大部分数据在 0 附近，级也该多摆在那里。
-# - **拉普拉斯**：NF4 和 FP4 几乎打平，都远好于 INT4。
-# - **8 位**：没有离群值时 INT8 大胜；有离群值时 FP8 反超，而且 FP8 那两行几乎不随数据变化。
-# - **离群值**：三种 4 位格式都只剩一点点，换格式救不了。该换的是缩放因子，[下一章](03_params.ipynb)讲怎么换。
+# - **8 位**：判据成立。$\Gamma$ 小于 11.8 的四列，INT8 都更好；带离群值的一列，FP8 反超。FP8 的两行几乎不随数据变化。
+# - **4 位**：均匀数据上 INT4 最好；其余各列 NF4 与 FP4 都超过 INT4。但这只是一个缩放因子、取到最大绝对值时的名次，下面就会看到名次改变。
+# - **离群值**：三种 4 位格式都只剩几分贝，换格式无济于事。应当更换的是缩放因子，[下一章](03_params.ipynb)再讲。
 #
-# **问一问。** 均匀数据占满 16 级，按[上一章](01_information_theory.ipynb)的公式该有 $6.02 \cdot 4 = 24.08$ dB。表里 INT4 为什么不到？
+# **【思考】** 均匀数据占满 16 级，按[信息论基础](01_information_theory.ipynb)的公式应有 $6.02 \cdot 4 = 24.08$ dB。表里的 INT4 为什么达不到？
 #
-# <details><summary>想好了再看</summary>
+# <details><summary>参考答案</summary>
 #
-# 又是缺的那一格。这里 $\Delta = 1/8$，最大的级是 $7\Delta$。落在 $7.5\Delta$ 到 $8\Delta$ 的数据被截断，占全部的 $1/32$，误差从 $\tfrac12\Delta$ 到 $\Delta$，平均平方是
+# 原因仍是缺少 $+8$ 那一级。这里 $\Delta = 1/8$，最大的重建值是 $7\Delta$。落在 $7.5\Delta$ 到 $8\Delta$ 的数据被截断，占全部的 $1/32$，误差从 $\tfrac12\Delta$ 到 $\Delta$，均方值是
 #
 # $$
 # \frac{1}{\frac12\Delta}\int_{\Delta/2}^{\Delta} e^2\,\mathrm{d}e = \frac{7}{12}\Delta^2
 # $$
 #
-# 总噪声是 $\tfrac{31}{32} \cdot \tfrac{1}{12}\Delta^2 + \tfrac{1}{32} \cdot \tfrac{7}{12}\Delta^2 = \tfrac{19}{16} \cdot \tfrac{\Delta^2}{12}$，SQNR 少 $10\log_{10}\tfrac{19}{16} = 0.75$ dB。
+# 总噪声是 $\tfrac{31}{32} \cdot \tfrac{1}{12}\Delta^2 + \tfrac{1}{32} \cdot \tfrac{7}{12}\Delta^2 = \tfrac{19}{16} \cdot \tfrac{\Delta^2}{12}$，SQNR 少 $10\log_{10}\tfrac{19}{16} = 0.75$ dB，只有约 23.3 dB，与表一致。
 #
 # </details>
+#
+# ### 缩放因子也占位数
+#
+# 实际使用 4 位格式时，很少让整个张量共用一个缩放因子，而是每 $g$ 个权重为一组，各用一个缩放因子。缩放因子也要存。设每个缩放因子占 $b_s$ 位，平均每个权重占
+#
+# $$
+# b + \frac{b_s}{g} \ \text{bit}
+# $$
+# 〔[P8](06_summary.ipynb#公式总表)〕
+#
+# **【计算】** 每 64 个一组、缩放因子存成 float16，每个权重几位？存成 float32 呢？MX 格式每 32 个一组，缩放因子是 2 的幂，存 8 位的指数（[Open Compute Project，2023](references.ipynb)），又是几位？
+#
+# 我们比较五种缩放因子：整个张量取最大绝对值；整个张量取误差最小的范围；每 64 个一组；MXFP4；以及分组的 INT4 改用上文不截断的规则（最大绝对值对应 7 而不是 8）。
 
 # %%
-predicted = 20 * math.log10(16) - 10 * math.log10(19 / 16)
-print(f"INT4, uniform: predicted {predicted:.1f} dB, measured {table['INT4'][0]:.1f} dB")
+def largest(x, top=1.0):
+    return x.abs().max() / top
+
+
+def best_range(x, levels):
+    candidates = x.std() * torch.arange(1, 7, 0.05, dtype=torch.float64)
+    return min(candidates, key=lambda c: (x - c * round_to_levels(x / c, levels)).square().mean())
+
+
+def group_scales(x, top=1.0):  # one float16 for each row
+    return (x.abs().amax(1, keepdim=True) / top).half().double()
+
+
+def power_of_two(x):  # the largest level of FP4 is 6 = 1.5 · 2^2
+    return 6 * 2 ** (x.abs().amax(1, keepdim=True).log2().floor() - 2)
+
+# %% tags=["predict", "fold"]
+fours = {name: grids[name] for name in ("INT4", "FP4 E2M1", "NF4")}
+ways = [("largest |x|", n, 0, 1, lambda x, levels: largest(x)) for n in fours]
+ways += [("best range", n, 0, 1, best_range) for n in fours]
+ways += [("groups of 64", n, 16, 64, lambda x, levels: group_scales(x)) for n in fours]
+ways += [("groups, 7/8", "INT4", 16, 64, lambda x, levels: group_scales(x, top=7 / 8))]
+ways += [("MX, 32, 2^k", "FP4 E2M1", 8, 32, lambda x, levels: power_of_two(x))]
+results = {}
+print("scale         format    bits  " + "".join(f"{k:>10}" for k in columns))
+for way, name, extra, g, scale_of in ways:
+    rows = [x[: len(x) // 64 * 64].view(-1, g) if extra else x for x in columns.values()]
+    scales = [scale_of(x, fours[name]) for x in rows]
+    hats = [s * round_to_levels(x / s, fours[name]) for x, s in zip(rows, scales)]
+    results[way, name] = [sqnr_db(x, x_hat) for x, x_hat in zip(rows, hats)]
+    dB = "".join(f"{v:10.1f}" for v in results[way, name])
+    print(f"{way:13} {name:9} {4 + extra / g:.2f}  {dB}")
 
 # %% [markdown]
-# ### 用得一样多，不等于误差最小
+# 名次取决于缩放因子怎样定：
 #
-# NF4 追求每个编码用得一样多，也就是让编码的熵最大。上一章的 Lloyd–Max 追求均方误差最小。这是两个目标。
+# - **整个张量取最大绝对值**：高斯数据和权重上，NF4 最好，FP4 其次，INT4 最差，原因是范围太宽。
+# - **整个张量取最好的范围**：高斯数据和权重上，INT4 略胜 FP4。等距的网格吃亏在范围，不在中间。
+# - **每 64 个一组**：这个网络的权重上，INT4 甚至最好；高斯数据上 NF4 最好。INT4 的名次还取决于除数：改成不截断的规则，优势就没有了。
+# - **拉普拉斯（长尾）**：NF4 和 FP4 始终胜过 INT4。决定名次的是尾部，而不是“数据集中在 0 附近”。
+# - **MXFP4**：位数与 64 个一组相同，组更小，高斯、拉普拉斯数据和权重上却低 0.4 到 1.1 dB。损失来自缩放因子只能取 2 的幂。
 #
-# **先猜。** 改变范围 $c$，让最大的级落在 $c$ 倍标准差上。熵最大的 $c$，也是误差最小的 $c$ 吗？NF4 能不能达到 16 级的 Lloyd–Max？
+# float16 的缩放因子使每个权重占 4.25 位；存成 float32 是 4.5 位，这是 NF4 原来的用法；MXFP4 也是 4.25 位。按每位 6.02 dB 估计，多花的 0.25 位本来值 1.5 dB。比较格式时，**SQNR 旁边必须写上连同缩放因子的位数**。
 
-# %%
-x = samples.distribution("normal", 10**6).double().to(device)
-print("c / sigma   NF4 entropy   NF4 dB   FP4 dB   INT4 dB")
-for c in (right[-1].item(), 2.4, 2.85, 4.0):
-    row = []
-    for name in ("NF4", "FP4 E2M1", "INT4"):
-        levels = format_levels(name).to(device)
-        levels = levels / levels.abs().max() * c
-        row.append(torch.bucketize(x, (levels[1:] + levels[:-1]) / 2))
-        row.append(sqnr_db(x, levels[row[-1]]))
-    print(f"{c:9.2f} {entropy(row[0]):13.2f} {row[1]:8.1f} {row[3]:8.1f} {row[5]:9.1f}")
+# %% tags=["fold"]
+print(f"0.25 bit is worth {0.25 * 20 * math.log10(2):.1f} dB; NF4 gains from groups:")
+for name, one, many in zip(columns, results["best range", "NF4"], results["groups of 64", "NF4"]):
+    print(f"{name:9} {many - one:z5.1f} dB")
+
+# %% [markdown]
+# 均匀和高斯数据、这一层权重上，分组的收益不到 1.5 dB；收益大于代价的是长尾和带离群值的数据。各处的大小越不一致，分组越值得。
+#
+# ### 编码用得同样多，不等于误差最小 ★
+#
+# 这一小节用到熵和 Lloyd–Max 量化器（[率失真](01b_rate_distortion.ipynb)一章），可以跳过。结论是：NF4 追求的“每个编码用得同样多”与“均方误差最小”是两个目标，而且分组以后，NF4 的编码用得并不一样多。
+#
+# **【预测】** 改变范围，让最大的重建值落在 $c$ 倍标准差上。熵最大的 $c$，也是误差最小的 $c$ 吗？NF4 能不能达到 16 级的 Lloyd–Max？
+
+# %% tags=["predict"]
+rows, nf4 = gaussian.view(-1, 64), nf4_levels()
+print("scale           entropy   least used   most used     dB")
+for c in (right[-1].item(), 2.4, 2.85, None):
+    unit = c or group_scales(rows)
+    q_nf4 = torch.bucketize(rows / unit, (nf4[1:] + nf4[:-1]) / 2)
+    used = torch.bincount(q_nf4.flatten()) / q_nf4.numel()
+    name = f"c = {c:.2f}" if c else "groups of 64"
+    print(f"{name:15} {entropy(q_nf4):7.3f} {used.min():12.1%} {used.max():11.1%}", end="")
+    print(f" {sqnr_db(rows, unit * nf4[q_nf4]):6.1f}")
 print(f"Lloyd-Max, 16 levels: {-10 * math.log10(lloyd_max(16, 'normal').mse):.1f} dB")
-print(f"mean of the largest of 64: {x[: 64 * 15_000].view(-1, 64).abs().amax(1).mean():.2f} sigma")
 
 # %% [markdown]
-# 第一行的 $c$ 就是 NF4 自己的设计点，最外面的分位数。熵在那里几乎是 4 位，编码用得一样多；可是截断太多，误差反而大。四行里误差最小的 $c$ 更宽，熵低一些，离 Lloyd–Max 很近了。
+# 第一行的 $c$ 就是 NF4 的设计点，即最外面的分位数。熵几乎是 4 比特，各编码的概率却已经从 5.6% 到 7.1% 不等；熵在最大值附近很平，所以看不出来。这里截断太多，误差反而大。误差最小的 $c$ 约为 2.85，离 Lloyd–Max 只差 0.2 dB。
 #
-# 实际使用时不挑 $c$，而是每 64 个权重为一组，各自除以组里的最大绝对值 (Dettmers et al. 2023)。表下面的最后一个数就是高斯的 64 个数里最大绝对值的平均，它离误差最小的位置不远。MX 格式也分组，32 个数共用一个 2 的幂作缩放因子 (OCP Microscaling formats 1.0)。
+# 最后一行是实际用法：每 64 个一组，除以组里的最大绝对值。用得最少的编码只占 1.7%，与用得最多的相差五倍多，熵降到 3.9 比特。除以最大绝对值以后，数据的分布随组的大小而变，一张固定的表不可能总是等概率的（[Yoshida，2023](references.ipynb)）。这一行的 SQNR 超过了 16 级的 Lloyd–Max，因为它另外花了缩放因子的位数。
 #
 # ### 代价
 #
-# 不等距换来了精度，也丢了一样东西。等距的编码和数值成正比，$\hat x = s\,(q - z)$，矩阵乘法可以全用整数做完，最后再乘一次 $s$，[均匀量化器](04_quantizer.ipynb)一章会推导。
+# 等距的编码减去零点后与数值成正比，$\hat x = s\,(q - z)$，所以矩阵乘法可以全用整数做完，最后再乘一次 $s$，[只用整数](04b_integer.ipynb)一章会推导。不等距的格式没有这条性质：
 #
-# | 格式 | 编码怎样变成数值 | 怎样做乘法 |
+# | 格式 | 编码怎样变成数值 | 不还原成普通浮点数就做乘法，需要什么 |
 # |:--|:--|:--|
-# | INT8、INT4 | 减零点，乘 $s$ | 整数乘法 |
-# | FP8、FP4 | 拆出符号、指数、尾数，乘 $s$ | 要有支持这种浮点格式的乘法器 |
-# | NF4 | 查一张 16 项的表，乘 $s$ | 先还原成浮点数，再做浮点乘法 |
+# | INT8、INT4 | 减零点，乘 $s$ | 整数乘法器 |
+# | FP8、FP4 | 拆出符号、指数、尾数，乘 $s$ | 支持这种格式的浮点乘法器 |
+# | NF4 | 查一张 16 项的表，乘 $s$ | 做不到，必须先查表还原 |
 #
-# 这门课后面几章都用等距的整数格式。
+# 硬件不支持时，前两种格式也要先还原、再乘。这门课后面几章都用等距的整数格式。
 
 # %% [markdown]
 # ## 小结
 #
-# - $b$ 位有 $2^b$ 级、$2^b - 1$ 个间隔。无符号是 $0 \dots 2^b - 1$；有符号是 $-2^{b-1} \dots 2^{b-1} - 1$，负的多一个。
-# - 对称量化除以最大的编码：有符号是 $2^{b-1} - 1$，无符号是 $2^b - 1$。原文档取 $\min(\lvert q_{\min}\rvert, q_{\max})$，无符号时除以 0。
-# - $L$ 级要 $\lceil \log_2 L \rceil$ 位，向上取整。
-# - 有符号换无符号：$q$、$z$ 同加 $2^{b-1}$，也就是翻转最高位。重读位模式不是换算。8 位换 4 位要舍入，不能只移位。
-# - 两个 int4 装一个字节，第一个在低 4 位。形状要另存，符号要恢复，读错不会报错。
-# - 「INT8」看类型，不看值；「INT4」看有没有装。文件的大小只认存储的位宽。
-# - 整数是绝对精度，浮点是相对精度：$\mathrm{SQNR} \approx 6.02\,M + 14$ dB，与信号的大小无关。NF4 照高斯的分位数摆级。
+# - $b$ 位的整数方案有 $2^b$ 级、$2^b - 1$ 个间隔。无符号方案的范围是 $0 \dots 2^b - 1$；有符号方案（补码）的范围是 $-2^{b-1} \dots 2^{b-1} - 1$，负的编码多一个。
+# - 对称量化要不截断任何数据，就用最大绝对值除以最大的编码：有符号是 $2^{b-1} - 1$，无符号（数据没有负值）是 $2^b - 1$。常见写法的 $\min(\lvert q_{\min}\rvert, q_{\max})$ 对无符号方案得 0。
+# - $L$ 级要 $\lceil \log_2 L \rceil$ 位，必须向上取整。
+# - 有符号换成无符号：$q$ 和 $z$ 同加 $2^{b-1}$，也就是翻转最高位；直接重读位模式不是换算。8 位换成 4 位：先减零点、除以 16，再舍入；只右移会使每个值平均偏低 $7.5\,s_8$，解码时必须加回。
+# - 两个 4 位编码打包成一个字节，第一个在低 4 位。形状要另存，符号要恢复；约定不一致时程序不会报错。
+# - 编码是不是 INT8，看类型，不看值；文件的大小只取决于存储的位宽，打包以后 INT4 才占 4 位。分组时还要加上缩放因子的 $b_s/g$ 位。
+# - 整数格式的误差处处一样，浮点格式的误差与数值成比例：数据分布在几个 2 倍区间里时，SQNR 约为 $6.02\,w_{\mathrm m} + 13.46$ dB，与信号的大小无关。最大绝对值超过标准差的 11.8 倍时，FP8 E4M3 胜过 INT8。
+# - 4 位格式的名次取决于数据的尾部和缩放因子的取法，没有一种格式处处最好。
 #
-# 下一章：[量化参数](03_params.ipynb)。编码有了，一个编码值多少？
+# 下一章：[量化参数](03_params.ipynb)。编码有了，一个编码究竟代表多大的数值？

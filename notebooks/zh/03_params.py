@@ -37,14 +37,15 @@
 #
 # | 部分 | 时间 |
 # |:--|:--|
-# | 1 从范围到 $s$ 和 $z$ | 15 分钟 |
-# | 2 零必须精确 | 15 分钟 |
-# | 3 对称与非对称 | 15 分钟 |
+# | 1 从范围到 $s$ 和 $z$ | 10 分钟 |
+# | 2 零必须精确 | 12 分钟 |
+# | 3 对称与非对称 | 13 分钟 |
 # | 4 离群值与校准 | 20 分钟 |
-# | 5 静态范围与动态范围 | 10 分钟 |
-# | 6 粒度 | 15 分钟 |
-# | 7 坏的输入 | 5 分钟 |
-# | ★ 选读 | 25 分钟 |
+# | 5 静态范围与动态范围 | 13 分钟 |
+# | 6 粒度 | 17 分钟 |
+# | 7 坏的输入 | 3 分钟 |
+# | 小结 | 2 分钟 |
+# | ★ 选读 | 15 分钟 |
 #
 # 输出通道、卷积的填充（padding）、ReLU 这几个词的意思，见[网络的最少知识](00_start.ipynb#网络的最少知识)。
 
@@ -58,6 +59,7 @@ from torch.ao.quantization import MinMaxObserver
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import explore, noise_power, pack_int4, samples, schematics, sqnr_db
 from quantcore.calibration import METHODS
+from quantcore.explore import fit
 from quantcore.information import error_report
 from quantcore.sheet import BLUE, GREEN, RED, Sheet
 
@@ -69,12 +71,6 @@ INT4, INT8, UINT8 = (QuantizationScheme[name] for name in ("INT4", "INT8", "UINT
 device = "cuda" if torch.cuda.is_available() else "cpu"
 names = "relu", "normal", "uniform", "outliers"
 relu, normal, uniform, outliers = (samples.distribution(n, 10**5).to(device) for n in names)
-
-
-def fit(x, bits, symmetric=True, **options):
-    """The signed quantizer of that bit width for x."""
-    scheme = QuantizationScheme.from_bits(bits)
-    return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
 
 
 def ends(quantizer):
@@ -127,7 +123,7 @@ schematics.number_line()
 # $$
 # 〔[P3](06_summary.ipynb#公式总表)〕
 #
-# ONNX 的算子 DynamicQuantizeLinear 就是这样规定的，半整数舍入到偶数（[ONNX，2019](references.ipynb)）。用整数零点的做法出自（[Jacob 等，2018](references.ipynb)），作者的代码把半整数向远离零的方向舍入；两者只在 $z^*$ 恰为半整数时相差 1。
+# ONNX 的算子 DynamicQuantizeLinear 就是这样规定的，半整数舍入到偶数（[ONNX，2024](references.ipynb)）。用整数零点的做法出自（[Jacob 等，2018](references.ipynb)），作者的代码把半整数向远离零的方向舍入；两者只在 $z^*$ 恰为半整数时相差 1。
 #
 # **【预测】** 数据在 $[-1, 3]$，采用 INT8。$z$ 是正数还是负数？
 #
@@ -270,7 +266,7 @@ for x in (torch.tensor([2.0, 2.5, 3.0]), torch.tensor([5.0, 5.0])):
 # $$
 # 20 \log_{10} \frac{\max(x_{\max}, 0) - \min(x_{\min}, 0)}{x_{\max} - x_{\min}}\ \text{dB}
 # $$
-# 〔[P11](06_summary.ipynb#公式总表)〕
+# 〔[P10](06_summary.ipynb#公式总表)〕
 #
 # 代入得 $20 \log_{10} 3 = 9.54$ dB，相当于 1.6 位。
 #
@@ -376,7 +372,7 @@ table("divisor | s predicted | measured", [(n, f"{p:.6f}", f"{s:.6f}") for n, p,
 # $$
 # 20 \log_{10} \frac{2^{b-1}}{2^{b-1} - 1} - 10 \log_{10}\!\left(1 + \frac{6}{n-1}\right)\ \text{dB}
 # $$
-# 〔[P12](06_summary.ipynb#公式总表)〕
+# 〔[P11](06_summary.ipynb#公式总表)〕
 #
 # **【预测】** 8 位、每 64 个数共用一个 $s$ 时，哪一种好？十万个数时呢？
 
@@ -497,9 +493,9 @@ table("bits | best percent | its MSE | percent of quantcore | its MSE", rows)
 # %% [markdown]
 # 8 位时两者差一档，均方误差只差千分之一：`quantcore` 为了快，是在直方图上搜索的（见下面的选读）。
 #
-# 把三种位宽的误差画成曲线：
+# **【预测】** 把三种位宽的误差画成曲线，哪一条的谷底最靠左？谷底左边、右边各是什么噪声？
 
-# %% tags=["fold"]
+# %% tags=["predict", "fold"]
 sheet = Sheet(1)
 for (bits, noise), color in zip(errors.items(), (RED, GREEN, BLUE), strict=True):
     sheet.line(0, f"INT{bits}", range(1, 101), noise, color=color)
@@ -532,9 +528,9 @@ table("method | 4 bits: range | clipped | dB | 8 bits: range | clipped | dB", ro
 #
 # ### 最佳截断范围随位宽而变
 #
-# **【预测】** 换成没有离群值的高斯数据，从 2 位到 8 位。各种方法选的范围会随位宽变吗？
+# 再换成没有离群值的高斯数据，从 2 位到 8 位。各种方法选的范围会随位宽变吗？
 
-# %% tags=["predict", "fold"]
+# %% tags=["fold"]
 rows = []
 for bits in (2, 4, 6, 8):
     row = [bits]
@@ -629,7 +625,7 @@ for name, x in (("with the spike capped", relu), ("with the spike left", spiked)
 # %% [markdown]
 # ### 知道分布，只需解一个方程 ★
 #
-# 这一小节推导 `aciq` 的范围，可以跳过；结论是：数据为高斯分布时，最佳截断位置只取决于位宽，4 位时约为 $2.5\sigma$。
+# 这一小节推导 `aciq` 的范围，可以跳过；结论是：数据为高斯分布时，最佳截断位置只取决于位宽，4 位时约为 $2.6\sigma$。
 #
 # 设数据是标准差为 $\sigma = 1$ 的高斯，密度是 $f(x)$，最外的重建值在 $\pm c$，其间有 $n$ 步，对称的 $b$ 位量化器是 $n = 2\,(2^{b-1} - 1)$。颗粒噪声约为 $s^2/12$，其中 $s = 2c/n$；过载噪声的公式在[信息论基础](01_information_theory.ipynb)一章推导过。记 $G(c)$ 为 $x > c$ 的概率，总噪声是
 #
@@ -706,7 +702,7 @@ print(f"a hundred thousand, with outliers: {ratio:.3f}")
 # $$
 # \frac{1}{n + 1}
 # $$
-# 〔[P13](06_summary.ipynb#公式总表)〕
+# 〔[P12](06_summary.ipynb#公式总表)〕
 #
 # 这个预测不需要知道激活值的分布。
 #
@@ -732,7 +728,7 @@ for n in (1, 4, 16, 64, 256):
 table("pictures | beyond, predicted | other training pictures | test pictures", rows)
 
 # %% [markdown]
-# 六十几张就只有不到 2% 的图片会超出范围，再多用处不大，所以实践中常用一百到一千个样本。最后一行的测试图片略多于预测：449 张里平均只多三张，但也提醒我们，“来自同一总体”从来只是近似。校准集的代表性比数量更要紧。
+# 六十几张就只有不到 2% 的图片会超出范围，再多用处不大，所以实践中常用一百到一千个样本。最后一行的测试图片略多于预测：449 张里只差两三张，但也提醒我们，“来自同一总体”从来只是近似。校准集的代表性比数量更要紧。
 #
 # ### 收集范围的办法
 #
@@ -747,7 +743,6 @@ for new in largest_of[1:]:
 seen, zero = torch.cat(batches), torch.zeros(())
 
 
-# %%
 def static(bits, method):
     """The unsigned quantizer that is fixed before the first test picture."""
     fixed = {"min-max": max(largest_of), "moving average": average}
@@ -757,6 +752,7 @@ def static(bits, method):
     return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, method=method))
 
 
+# %%
 def dynamic(bits, x):
     """One range for each picture, taken from the picture itself."""
     scheme = QuantizationScheme.from_bits(bits, signed=False)
@@ -782,202 +778,139 @@ table("method | 8 bits: dB | 4 bits: dB | 2 bits: dB | accuracy | dim, 8 bits: d
 print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float().mean():.3f}")
 
 # %% [markdown]
-# - 8 位时各种静态范围相差无几，只有 `percentile` 截断得太多；动态逐行高约 2.4 dB，因为每张图片用自己的范围。
-# - 2 位时静态的 `mse` 反而超过动态逐行：位宽低时，按位宽选择截断比每行取最大值更要紧。
-# - 准确率分不出高下：449 张测试图片，准确率的抽样误差约有 1%。`entropy` 的 SQNR 比 `mse` 低 3 dB，准确率却只差两张图片。
-# - 图片变暗以后，激活值变小，静态范围大半浪费，比动态低约 12 dB。静态范围的前提，是运行时的数据和校准集相像。
+# - 8 位时，除了 `percentile`，各种静态办法相差不大：第二个 ReLU 的输出没有突出的离群值。
+# - 2 位时才分出高下，`mse` 最好，准确率只损失 0.4 个百分点。
+# - 动态范围每张图片都合身，8 位时好 2 dB 多。图片变暗以后，静态范围大半闲着，动态范围不受影响。代价是运行时多扫一遍数据。
 #
-# ### 学出来的范围 ★
-#
-# 这一小节可以跳过；结论是：范围也可以像权重一样用梯度下降来学，学到的和 `mse` 搜索的结果相近。
-#
-# PACT（[Choi 等，2018](references.ipynb)）把激活值的上限当作参数来学，LSQ（[Esser 等，2020](references.ipynb)）直接学 $s$。对称时 $\hat x = s\,q$，$q = \operatorname{clamp}(\operatorname{rint}(x/s), q_{\min}, q_{\max})$。由乘积的求导法则，$\partial \hat x/\partial s = q + s\,\partial q/\partial s$。把 rint 的导数当作 1（直通估计器，见[均匀量化器](04_quantizer.ipynb)），没有截断的数有 $\partial q/\partial s = -x/s^2$；被截断的数 $q$ 不随 $s$ 变。于是
+# 还有一种办法是把范围当作参数，和权重一起训练。**PACT** 学习 ReLU 的上限 $\alpha$：$\hat x$ 由截断到 $[0, \alpha]$ 的 $x$ 量化而来，损失对 $\alpha$ 的梯度只来自被截断的值（[Choi 等，2018](references.ipynb)）。**LSQ** 直接学习步长 $s$（[Esser 等，2020](references.ipynb)），梯度是
 #
 # $$
-# \frac{\partial \hat x}{\partial s} \approx \begin{cases} \operatorname{rint}(x/s) - x/s, & q_{\min} \le \operatorname{rint}(x/s) \le q_{\max} \\ q, & \text{otherwise} \end{cases}
+# \frac{\partial \hat x}{\partial s} = \operatorname{rint}\!\left(\frac xs\right) - \frac xs
 # $$
-# 〔[P14](06_summary.ipynb#公式总表)〕
 #
-# 截断的数把 $s$ 往大里推，没有截断的数把 $s$ 往小里推。我们从最小值到最大值的范围出发，让均方误差沿这个梯度下降，每一步除以导数的均方：
-
-# %%
-rows = []
-for name, x, bits in (("normal", normal, 4), ("outliers", outliers, 4), ("outliers", outliers, 8)):
-    top = 2 ** (bits - 1) - 1
-    s = x.abs().max() / top
-    for _ in range(300):
-        rounded = (x / s).round()
-        q = rounded.clamp(-top - 1, top)
-        slope = torch.where(rounded == q, q - x / s, q)
-        s = s - 0.05 * (2 * (s * q - x) * slope).mean() / slope.square().mean()
-    searched = ends(fit(x, bits, method="mse"))[1]
-    rows.append((name, bits, *(f"{v:.1f}" for v in (x.abs().max(), s * top, searched))))
-table("data | bits | c at first | learned | by the mse search", rows)
-
-# %% [markdown]
-# 学习的好处在于目标不必是均方误差，可以直接是网络的损失；代价是需要训练。
+# 这是范围以内的情形；范围以外，梯度是最外面的那个编码（$z = 0$ 时）。这个式子[均匀量化器](04_quantizer.ipynb)一章推导并验证。
 #
 # ## 6 粒度
 #
-# 一个离群值只连累和它共用 $s$ 的数。共用的数越少，受害的就越少。多少个数共用一个 $s$，叫[**粒度**](glossary.ipynb#量化参数)（granularity）：
+# 一个离群值只连累和它共用 $s$ 的数。共用的数越少，受害的就越少。多少个数共用一个 $s$，叫[**粒度**](glossary.ipynb#量化参数)（granularity）。
 #
 # - **逐张量**（per tensor）：整个张量一个 $s$；
 # - **逐通道**（per channel）：每个输出通道一个 $s$，卷积的权重常用（[Krishnamoorthi，2018](references.ipynb)）；
 # - **逐组**（per group）：最后一维上每 $g$ 个数一个 $s$。
 
-# %% tags=["fold"]
+# %%
 schematics.granularities()
 
 # %% [markdown]
 # 代价是 $s$ 自己也要存。每 $g$ 个 $b$ 位的权重配一个 32 位的 $s$，共 $g\,b + 32$ 位，平均每个权重占
 #
 # $$
-# b + \frac{32}{g}
+# b + \frac{32}{g} \text{ bits}
 # $$
 # 〔[P8](06_summary.ipynb#公式总表)〕
 #
-# 位。实际的格式很少用 32 位存 $s$，最常用的是 fp16。一般地，$s$ 占 $b_s$ 位、零点（或最小值）占 $b_z$ 位时，平均每个权重占的位数是
+# 如今的 4 位权重格式把 $s$ 存成 16 位（fp16），于是是 $b + 16/g$；非对称还要加上 $z$ 的位数。QLoRA 再进一步，把每 64 个权重的 $s$ 又按 256 个一组量化成 8 位，外加每组一个 32 位的数（[Dettmers 等，2023](references.ipynb)）。
 #
-# $$
-# b + \frac{b_s + b_z}{g}
-# $$
-# 〔[P10](06_summary.ipynb#公式总表)〕
-#
-# **【计算】** 4 位、每 64 个一组，$s$ 用 fp16，$z$ 用 4 位存，平均每个权重几位？若把 $s$ 再量化成 8 位，每 256 个 $s$ 共用一个 32 位的缩放因子（$z = 0$），又是几位？
-#
-# <details><summary>参考答案</summary>
-#
-# 前者是 $4 + (16 + 4)/64 = 4.3125$ 位。后者叫双重量化（double quantization），QLoRA 就是这样存的（[Dettmers 等，2023](references.ipynb)），每个权重只多 $8/64 + 32/(64 \cdot 256) = 0.127$ 位。
-#
-# </details>
+# **【计算】** 4 位、$g = 64$，下面四种存法平均各几位：$s$ 是 fp32；$s$ 是 fp16；$s$ 是 fp16 加 4 位的 $z$；QLoRA 的两级 $s$？
 
-# %% tags=["fold"]
-weights, formats = samples.distribution("normal", 2**16), []
-for name, g, b_s, b_z in (
-    ("Q4_0: fp16 s", 32, 16, 0),
-    ("Q4_1: fp16 s, fp16 minimum", 32, 16, 16),
-    ("GPTQ, AWQ: fp16 s, 4-bit z", 128, 16, 4),
-    ("MX: 8-bit power of two", 32, 8, 0),
-):
-    p = fit(weights, 4, symmetric=b_z == 0, group_size=g).params
-    least = weights.view(-1, g).amin(1).half()
-    scale = p.scale.log2().ceil().to(torch.int8) if b_s == 8 else p.scale.half()
-    extra = {0: [], 4: [pack_int4(p.zero_point.to(torch.int8))], 16: [least]}[b_z]
-    formats.append((name, g, 4 + (b_s + b_z) / g, [scale, *extra]))
-
-# %% tags=["predict", "fold"]
-scales = fit(weights, 4, group_size=64).params.scale
-double = fit(scales, 8, group_size=256)
-parts = [double.quantize(scales), double.params.scale]
-double_format = "QLoRA: 8-bit s, 32 bits for 256 s", 64, 4 + 8 / 64 + 32 / (64 * 256), parts
-rows, codes = [], pack_int4(fit(weights, 4).quantize(weights))
-for name, g, predicted, parts in [*formats, double_format]:
-    size = sum(part.numel() * part.element_size() for part in [codes, *parts])
-    rows.append((name, g, f"{predicted:.4f}", f"{8 * size / weights.numel():.4f}"))
-table("format | g | bits per weight: predicted | counted from the bytes", rows)
+# %% tags=["predict"]
+g = 64
+for name, extra in {
+    "fp32 scale": 32, "fp16 scale": 16, "fp16 scale, 4-bit zero point": 16 + 4,
+    "8-bit scale, fp32 for 256 of them": 8 + 32 / 256,
+}.items():
+    print(f"{name:35} {4 + extra / g:.4f} bits per weight")
+w = samples.digits_network()[5].weight.view(-1, g)
+p = QuantizationParams.from_tensor(w, INT4, axis=0)
+packed, scales = pack_int4(UniformQuantizer(p).quantize(w)), p.scale.half()
+print(f"counted in bytes, fp16 scale        {8 * (packed.nbytes + scales.nbytes) / w.numel():.4f}")
 
 # %% [markdown]
-# 实测值是打包之后真正的字节数。Q4_0 和 Q4_1 是 llama.cpp 的格式；GPTQ（[Frantar 等，2023](references.ipynb)）和 AWQ（[Lin 等，2024](references.ipynb)）常用 $g = 128$；MX 格式的 $s$ 只能是 2 的幂（[OCP，2023](references.ipynb)）。
+# 把 $s$ 舍入成 fp16 会不会损失精度？fp16 有 11 位有效数字，相对误差不到 $2^{-11}$，而 4 位量化自己的相对误差有百分之几，所以看不出来。
 #
-# 多花的位数值得吗？下面用一个训练好的网络，$s$ 都存成 fp16。卷积层的权重形状是 `(32, 16, 3, 3)`，每个输出通道展平成一行；第三组是同一个线性层，其中一个权重改成最大值的 8 倍。为了公平，再算一列“同样的位数直接花在位宽上”：4 位和 5 位逐张量的 SQNR 之间按位数线性插值。
+# 用真正存下来的位数来比：4 位、每 32 个一组（fp16 的 $s$，共 4.5 位），SQNR 在 4 位逐张量和 5 位逐张量之间的什么位置？有离群值时呢？先想一想再往下看。
 #
-# **【预测】** 4 位、每 16 个一组，平均 5 位。SQNR 比 5 位逐张量高还是低？每 32 个一组呢？
+# 下面用训练好的手写数字网络。卷积层的权重形状是 `(32, 16, 3, 3)`，每个输出通道展平成一行。最后一列是同一个线性层，其中一个权重改成最大值的 8 倍。
 
 # %% tags=["fold"]
-conv, linear = (network[i].weight.flatten(1).to(device) for i in (2, 5))
-spoiled = linear.clone()
-spoiled[0, 0] = 8 * linear.abs().max()
-
-
-def measured(w, bits, options):
-    """Bits per weight with fp16 scales, and SQNR in dB."""
-    p = fit(w, bits, **options).params
-    scale = p.scale.half().float()
-    p = QuantizationParams(scale, p.zero_point, p.qmin, p.qmax, p.axis, p.group_size)
-    return bits + 16 * scale.numel() / w.numel(), sqnr_db(w, UniformQuantizer(p)(w))
-
-
-# %% tags=["predict", "fold"]
-layouts = {"tensor": {}, "channel": {"axis": 0}}
-layouts |= {f"group {g}": {"group_size": g} for g in (64, 32, 16)}
-for name, w in (("conv", conv), ("linear", linear), ("linear, an outlier", spoiled)):
-    four, five = (measured(w, bits, {})[1] for bits in (4, 5))
-    rows = []
-    for layout, options in layouts.items():
-        per_row = options.get("group_size", w.shape[1])
-        predicted = 4 + 16 / (w.numel() if layout == "tensor" else per_row)
-        bits, dB = measured(w, 4, options)
-        straight = four + (bits - 4) * (five - four)
-        rows.append((layout, *(f"{v:.2f}" for v in (predicted, bits, dB, straight))))
-    print(f"{name} {tuple(w.shape)}; INT5 per tensor: {five:.2f} dB")
-    table("INT4, per | bits: predicted | counted | SQNR dB | the same bits in b", rows)
+layers = [network[i].weight.flatten(1).to(device) for i in (2, 5, 5)]
+layers[2] = layers[2].index_put((torch.tensor(0), torch.tensor(0)), 8 * layers[2].abs().max())
+cases = [(4, "tensor", {}), (5, "tensor", {}), (4, "channel", {"axis": 0})]
+cases += [(4, f"group {g}", {"group_size": g}) for g in (64, 32, 16)]
+rows = []
+for bits, name, options in cases:
+    row = [f"INT{bits} {name}"]
+    for w in layers:
+        quantizer = fit(w, bits, **options)
+        stored = bits + 16 * quantizer.params.scale.numel() / w.numel()
+        row += [f"{stored:.2f}", f"{sqnr_db(w, quantizer(w)):.1f}"]
+    rows.append(row)
+table("layout | conv: bits | dB | linear: bits | dB | with an outlier: bits | dB", rows)
 
 # %% [markdown]
-# - 位数：只有卷积的两行与预测略有不同。144 不是 64 的倍数，也不是 32 的倍数，每行的最后一组短一些，$s$ 就多一些。
-# - 没有离群值的两层：$s$ 用 fp16 时，逐通道、每 64 个或 32 个一组都比把同样的位数花在位宽上更好；每 16 个一组则略低于 5 位逐张量。如果 $s$ 用 32 位，每 32 个一组就要 5 位，也不划算了。
+# - 没有离群值的两层：逐组量化比连接 4 位和 5 位两点的直线略高。例如线性层每 32 个一组用 4.5 位，直线上的值约是 19.8 dB，实测高出 2 dB。如果 $s$ 存成 32 位，这点好处就抵消了。
 # - 有离群值：逐张量差得很多，逐组受的影响小得多。离群值越突出，细粒度越值得。
+# - 卷积的位数比 $4 + 16/g$ 略多：144 不是 64 和 32 的倍数，每行的最后一组短一些，$s$ 就多一些。
 #
-# **【操作】** 下面的热图每行是一个输出通道。先猜一猜误差图的哪些行会变淡，再切换“粒度”，看误差图的颜色和右图各行的 SQNR 怎样变。
+# MX 格式每 32 个数共用一个 8 位的 $s$，而且限定为 2 的幂（[Open Compute Project，2023](references.ipynb)），[量化方案](02_schemes.ipynb)一章比较过。
+#
+# **【操作】** 下面的热图每行是一个输出通道。切换“粒度”：误差图的颜色怎样变淡，右图各行的 SQNR 怎样变？哪一行得益最多？
 
 # %%
-explore.granularity(linear[:, :64].contiguous().cpu(), bits=4, symmetric=True)
+explore.granularity(layers[1][:, :64].contiguous().cpu(), bits=4, symmetric=True)
 
 # %% [markdown]
 # ### 通道在哪一维
 #
-# 输出通道不总是第 0 维。`Linear` 和 `Conv2d` 的权重第 0 维是输出通道；转置卷积 `ConvTranspose2d` 的权重形状是 `(in, out, kH, kW)`，输出通道在第 1 维。分成 $G$ 个通道组（groups）时，转置卷积的形状是 `(in, out / G, kH, kW)`，第 1 维的一个切片里混着各通道组的一个输出通道，要先按通道组拆开再逐通道量化。选错了维度，程序不报错，只是误差变大。
+# **【预测】** 输出通道总是第 0 维吗？
 #
-# 下面让八个输出通道的大小依次翻倍，分别沿两个维度量化：
+# <details><summary>参考答案</summary>
+#
+# 不是。`Linear` 和 `Conv2d` 的权重第 0 维是输出通道；`ConvTranspose2d`（转置卷积）的权重形状是 `(输入, 输出, 高, 宽)`，输出通道在第 1 维；分组的转置卷积是 `(输入, 输出/组数, 高, 宽)`。选错了维，程序不报错，只是误差变大。
+#
+# </details>
+#
+# 下面让八个输出通道的大小依次翻倍，分别沿两个维量化：
 
-# %%
-generator, size, rows = torch.Generator().manual_seed(0), 2.0 ** torch.arange(8), []
+# %% tags=["predict"]
+generator = torch.Generator().manual_seed(0)
 for kind, outputs in ((torch.nn.Conv2d, 0), (torch.nn.ConvTranspose2d, 1)):
-    shape = kind(16, 8, 3).weight.shape
-    w = torch.randn(shape, generator=generator).movedim(outputs, -1) * size
-    w = w.movedim(-1, outputs)
+    name, shape = kind.__name__, kind(16, 8, 3).weight.shape
+    size = 2.0 ** torch.arange(8).view([-1 if d == outputs else 1 for d in range(4)])
+    w = torch.randn(shape, generator=generator) * size
     for axis in (0, 1):
-        e = (w - fit(w, 4, axis=axis)(w)).movedim(outputs, -1) / size
-        rows.append((kind.__name__, tuple(shape), axis, f"{e.square().mean():.3f}"))
-table("layer | shape | axis | MSE in each channel's unit", rows)
-grouped = torch.nn.ConvTranspose2d(16, 8, 3, groups=4)
-print("ConvTranspose2d with groups=4:", tuple(grouped.weight.shape))
+        quantizer = UniformQuantizer(QuantizationParams.from_tensor(w, INT4, axis=axis))
+        e = ((w - quantizer(w)) / size).square().mean().item()
+        print(f"{name:15} {tuple(shape)!s:16} axis={axis}   MSE in each channel's unit {e:.3f}")
 
 # %% [markdown]
 # 选对了维度时，每个通道的误差都和这个通道自己的大小相称。选错了，小的通道和大的共用一个 $s$，几乎全成了 0。
 #
-# 激活值不能沿输入通道取不同的 $s$：那是求和的方向，沿这个方向变化的 $s$ 提不到求和号外面（见[只用整数的乘法](04b_integer.ipynb)）。逐行（每个样本或词元一个 $s$）不在求和的方向上，可以提出来，大模型常用（[Dettmers 等，2022](references.ipynb)）。逐组的权重也沿求和的方向变，所以要一组一组地求和，各乘各的 $s$，再加起来。
+# 激活值能不能也逐通道？不能沿输入通道：输入通道是求和的方向，沿这个方向变化的 $s$ 提不到求和号外面（[只用整数](04b_integer.ipynb)一章推导）。但可以**逐行**，每行（每张图片、每个词元）一个 $s$，它提得出来，大语言模型常用。逐组的权重也沿求和的方向变，所以要一组一组地求和，各乘各的 $s$，再加起来。
 #
 # ## 7 坏的输入
 #
-# **【预测】** 常见写法遇到很小的数、全零、NaN，结果各会怎样？
-#
-# <details><summary>参考答案</summary>
-#
-# 下限 $10^{-8}$ 是为了避免除以 0，所以全零没有事。可是对很小的数，这个下限太大，结果全成了 0（第 ③ 处错误）。NaN 没有人检查，一路传到输出（第 ④ 处错误）。
-#
-# </details>
+# 常见写法遇到很小的数、全零、NaN，各会怎样？常见写法给 $s$ 设了下限 $10^{-8}$，免得除以 0，所以全零没有问题。可是对很小的数，这个下限太大，结果全成了 0，这是第 ③ 处错误。NaN 没有检查，直接传了下去，这是第 ④ 处。
 
-# %% tags=["predict"]
-cases = {"tiny": [1e-9, -1e-9, 5e-10], "all zeros": [0.0, 0.0, 0.0], "NaN": [1.0, torch.nan]}
-for name, values in cases.items():
+# %%
+for name, values in {
+    "tiny": [1e-9, -1e-9, 5e-10], "all zeros": [0.0, 0.0, 0.0], "NaN": [1.0, torch.nan],
+}.items():
     x = torch.tensor(values)
     print(f"{name:10} tutorial ", *through(x, *tutorial_params(x, INT8), INT8))
-    try:
+    if not x.isnan().any():
         p = fit(x, 8, symmetric=False).params
         print(f"{'':10} quantcore", *through(x, p.scale, p.zero_point, INT8))
-    except ValueError as error:
-        print(f"{'':10} quantcore ValueError: {error}")
 
 # %% [markdown]
-# 四处错误都改正了。`quantcore` 的规则是：全零取 $s = 1$；$s$ 的下限是最小的正浮点数；算不了的输入一律报错，每条报错信息都包含三项内容：哪个参数有问题，实际遇到了什么，应当怎么办。
+# `quantcore` 的原则：能算的算对，不能算的说清楚原因。每条报错信息都包含三项内容：哪个参数有问题、实际遇到了什么、应当怎么办。四处错误至此都改正了。
 
 # %%
 bad = {
-    "infinity": lambda: fit(torch.tensor([1.0, torch.inf]), 8),
-    "empty": lambda: fit(torch.empty(0), 8),
-    "integers": lambda: fit(torch.arange(3), 8),
-    "axis": lambda: fit(torch.ones(2, 3), 8, axis=2),
-    "negative": lambda: QuantizationParams.from_tensor(torch.tensor([-1.0, 2.0]), UINT8),
+    "NaN": lambda: QuantizationParams.from_tensor(torch.tensor([1.0, torch.nan]), INT8),
+    "infinity": lambda: QuantizationParams.from_tensor(torch.tensor([1.0, torch.inf]), INT8),
+    "empty": lambda: QuantizationParams.from_tensor(torch.empty(0), INT8),
+    "axis": lambda: QuantizationParams.from_tensor(torch.ones(2, 3), INT8, axis=2),
 }
 for what, call in bad.items():
     try:
@@ -988,11 +921,11 @@ for what, call in bad.items():
 # %% [markdown]
 # ## 小结
 #
-# - 非对称量化的参数由两个方程解出：$s = (x_{\max} - x_{\min})/(q_{\max} - q_{\min})$，$z = \operatorname{rint}(q_{\min} - x_{\min}/s)$。$z$ 是整数，是 0 的编码；对 $z$ 舍入使范围两端的误差最多为 $s/2$。
-# - 用整数做乘法、又有填充或 ReLU 时，必须先把范围扩大到包含 0，否则截断 $z$ 会把错误盖住。代价是范围变宽的分贝数：$[2, 3]$ 损失 9.5 dB，本来就含 0 的数据没有损失。
-# - 有符号对称除以 $2^{b-1} - 1$、$2^{b-1}$ 或 $(2^b - 1)/2$。共用 $s$ 的数很多时除以 $2^{b-1}$ 略好（高斯数据）；8 位、一组几十个数时除以 $2^{b-1} - 1$ 好。无符号对称除以 $2^b - 1$，只收没有负数的数据。
-# - 步长不到 $2\sigma$ 左右时，离群值每翻一倍，其余各数的 SQNR 少 6.02 dB。截断使步长变细，也丢掉离群值；位宽越低，越值得截断。
-# - 静态范围用训练数据校准，$n$ 张图片的最大值被新图片超出的概率是 $1/(n+1)$；动态范围总是合身，但要在运行时计算。
-# - 粒度越细，误差通常越小，存 $s$ 越贵：每个权重占 $b + (b_s + b_z)/g$ 位。输出通道不总在第 0 维，$s$ 不能沿求和的方向变。
+# - 非对称量化：$s = (x_{\max} - x_{\min})/(q_{\max} - q_{\min})$，$z = \operatorname{rint}(q_{\min} - x_{\min}/s)$；$z$ 是整数，是 0.0 的编码。范围两端的误差是 $s\,(z - z^*)$，不超过 $s/2$。
+# - 先把范围扩大到包含 0。否则 $z$ 会被截断，错误就看不见了：$[2, 3]$ 全变成 1。这一步的代价由范围的宽度之比决定，$[2, 3]$ 损失 9.5 dB，跨过 0 的数据没有损失。
+# - 有符号对称除以 $2^{b-1} - 1$；无符号对称除以 $2^b - 1$，数据不能有负值。除以 $2^{b-1}$ 时最大的正值差一步，除以 $(2^b - 1)/2$ 时差半步。数很多而位数少时，这样做更好；一组只有几十个数时相反。
+# - 步长还小时，离群值翻倍，其余各数的 SQNR 就少 6.02 dB。截断使步长变细，也丢掉离群值；位宽越低，越值得截断。
+# - 激活值的范围来自校准集，不能用测试集。用 $n$ 张图片的最大值作范围，新图片超出范围的概率约为 $1/(n+1)$。
+# - 粒度越细，误差通常越小，存 $s$ 越贵：每个权重 $b + 16/g$ 位（$s$ 为 fp16）或 $b + 32/g$ 位（$s$ 为 fp32）。输出通道不总在第 0 维。
 #
 # 下一章：[均匀量化器](04_quantizer.ipynb)。参数有了，量化还剩三步，次序一步也不能错。

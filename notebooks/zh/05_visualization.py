@@ -10,26 +10,30 @@
 # %% [markdown]
 # # 可视化分析：从图上看出量化哪里出了毛病
 #
-# 一个 SQNR 告诉你量化得好不好，不告诉你**为什么**。图能告诉你，只要知道往哪里看。这一章练眼睛：健康的样子是什么，每一种毛病又是什么样子。样子从哪里来，也推导两处：误差的直方图，误差的频谱。
+# 同事发来一个量化好的张量，说 SQNR 只有 9 dB，问你问题出在哪里。一个总数只说量化得好不好，不说**为什么**；图可以告诉你，只要知道往哪里看。这一章训练读图：正常的量化是什么样子，每一种问题又各有什么特征。这些特征从何而来？我们推导其中两处：误差的直方图和误差的频谱。
 #
 # **学完这一章，你能：**
 #
-# - 读懂原文档的三个面板：分布、误差、量化前后对照；
-# - 从误差的直方图和频谱，看出它还像不像「噪声」；
-# - 画出一个网络每一层的 SQNR，用峰值与均方根之比预测它；
+# - 读懂三个面板：分布、误差、量化前后对照；
+# - 从误差的直方图和频谱，看出误差还像不像“噪声”；
+# - 画出一个网络每一层的**量化信噪比**（SQNR），用峰值与均方根之比预测它；
 # - 看四组图，认出四种毛病：截断太多，范围浪费，0 不精确，离群值；
 # - 说出图会怎样骗人。
 #
 # | 部分 | 时间 |
 # |:--|:--|
 # | 1 三个面板 | 15 分钟 |
-# | 2 分布、粒度、校准 | 15 分钟 |
+# | 2 分布、粒度、校准 | 30 分钟 |
 # | 3 阶梯与频谱 | 15 分钟 |
-# | 4 一个真正的网络 | 10 分钟 |
+# | 4 一个训练好的网络 | 10 分钟 |
 # | 5 诊断 | 15 分钟 |
-# | 6 图会骗人 | 5 分钟 |
+# | 6 图会骗人 | 4 分钟 |
+# | 小结 | 1 分钟 |
+# | ★ 选读 | 10 分钟 |
 
 # %%
+import math
+
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
@@ -46,38 +50,40 @@ device = "cuda" if torch.cuda.is_available() else "cpu"
 explore.set_language("zh")
 
 # %% [markdown]
-# `fit(x, bits, symmetric)` 是一个缩写：从 `x` 求参数，造出那个位宽的有符号量化器。
+# `fit(x, bits, symmetric)` 是一个辅助函数：从 `x` 求参数，造出那个位宽的有符号量化器。
 #
 # ## 1 三个面板
 #
 # 先看一个健康的例子：一万个高斯数，INT4，对称。
 #
-# **先猜。** 右边的面板会是一条直线、一条阶梯，还是一团云？
+# **【预测】** 右边的面板会是一条直线、一条阶梯，还是一团云？
 
-# %%
+# %% tags=["predict"]
 x = samples.distribution("normal").to(device)
 visualize_quantization(x, INT4, symmetric=True)
 
 # %% [markdown]
-# **分布（distribution）。** 蓝色是 $x$ 的直方图。红线是 $\hat x$：每个编码一根，高度是这个编码的概率除以步长 $s$，所以和密度可以直接比。健康时红线的顶端沿着蓝色的轮廓走，两头的编码也有人用。
+# **分布（distribution）。** 蓝色是 $x$ 的直方图。红线是重建值 $\hat x$：每个编码一根，高度是这个编码的概率除以步长 $s$，所以和密度可以直接比。正常时，红线的顶端与蓝色轮廓一致，两端的编码也有数据落入。
 #
-# **误差（error）。** 横轴是 $e/s$，$e = x - \hat x$。健康时它填满 $\pm\tfrac12$ 的方框，方框外面是空的。方框外面有东西，就是截断；方框里面不平，就是步长太大，或者很多数本来就在格点上。
+# **误差（error）。** 横轴是 $e/s$，$e = x - \hat x$。正常时，误差填满 $\pm\tfrac12$ 的方框，方框外面是空的。方框外面有东西，说明有[**饱和截断**](glossary.ipynb#量化器与整数运算)（clipping，以下简称截断）。方框里面不平有三种原因：步长太大；许多数恰好在网格上，误差都是 0；许多相同的数不在网格上，误差都是同一个值。反过来，方框平不等于步长合适：步长再大一些，方框照样可以是平的。
 #
-# **量化前后对照（original against quantized）。** 横轴 $x$，纵轴 $\hat x$。健康时是一条沿着虚线的阶梯。两头变平，就是截断。
+# **量化前后对照（original against quantized）。** 横轴 $x$，纵轴 $\hat x$。正常时是一条沿着虚线的阶梯。两头变平，就是截断。
 #
-# 现在动手。**先猜**：从 8 位拖到 2 位，三个面板里哪一个先变样，哪一个最后？在 2 位取消「对称」呢？
+# 现在动手。
+#
+# **【操作】** 从 8 位拖到 2 位，三个面板里哪一个先变样，哪一个最后？在 2 位取消“对称”呢？先写下预测，再拖。
 
 # %%
 explore.quantization(x, bits=8, symmetric=True)
 
 # %% [markdown]
-# <details><summary>看过了再打开</summary>
+# <details><summary>参考答案</summary>
 #
 # - **左边和右边先变。** 8 位时红线密得连成一片，到 6 位一根根分开了；右边到 6 位也看得出台阶。（8 位的红线参差不齐，不是量化的毛病：每个编码只分到一百来个数，这是抽样的起伏。）
 # - **误差面板最后变。** 从 8 位到 3 位，方框一直是平的。到 2 位，中间拱了起来，两边塌了下去。
-# - **2 位取消「对称」**，方框又差不多平了。对称的 2 位只用 $-1, 0, 1$ 三个编码，步长就是最大值；取消以后，步长小了三分之一多。
+# - **2 位取消“对称”**，方框又差不多平了。对称的 2 位只用 $-1, 0, 1$ 三个编码，步长就是最大值；取消以后，步长小了三分之一多。
 #
-# 误差面板的横轴除以了 $s$，所以它不说误差有多大。它只说一件事：误差还像不像均匀的噪声，也就是 $\Delta^2/12$（$\Delta$ 就是步长 $s$）还能不能用。误差有多大，看图下的 MSE。
+# 误差面板的横轴除以了 $s$，所以这个面板不说误差有多大，只说一件事：误差还像不像均匀的噪声，也就是 $s^2/12$ 还能不能用。误差有多大，看图下的 MSE。
 #
 # </details>
 #
@@ -85,21 +91,23 @@ explore.quantization(x, bits=8, symmetric=True)
 #
 # 记 $u = e/s$。没有截断时，$u$ 落在 $\pm\tfrac12$ 之间，$x = s\,(k + u)$，$k$ 是一个整数。
 #
-# $x$ 的密度是 $p$。同一个 $u$，每个 $k$ 都可能给出，概率要加起来。$x$ 变 $s\,\mathrm{d}u$，$u$ 才变 $\mathrm{d}u$，所以每一项乘 $s$：
+# $x$ 的密度记作 $f$，$u$ 的密度记作 $f_u$。同一个 $u$，每个 $k$ 都可能给出，概率要加起来。$u$ 改变 $\mathrm{d}u$ 时，$x$ 改变 $s\,\mathrm{d}u$，所以每一项都要乘以 $s$：
 #
 # $$
-# f(u) = \sum_k s\, p\big(s\,(k + u)\big)
+# f_u(u) = \sum_k s\, f\big(s\,(k + u)\big)
 # $$
 #
-# 右边是一个黎曼和：每隔 $s$ 取一个点，高 $p$，宽 $s$。步长小的时候，它接近积分：
+# 右边是一个黎曼和：每隔 $s$ 取一个点，高是 $f$，宽是 $s$。步长小的时候，这个和接近积分：
 #
 # $$
-# f(u) \approx \int p(x)\, \mathrm{d}x = 1
+# f_u(u) \approx \int f(x)\, \mathrm{d}x = 1
 # $$
 #
-# 这就是方框。它和 $u$ 无关，面积是 1，方差是 $\tfrac1{12}$，也就是 $\sigma_q^2 = s^2/12$ (Bennett 1948; Widrow & Kollár)。
+# 〔[V1](06_summary.ipynb#公式总表)〕
 #
-# **先猜。** 2 位的方框中间拱起来。$f(0)$ 和 $f(\tfrac12)$ 能不能用第一个式子算出来？误差的方差比 $s^2/12$ 大，还是小？
+# 这就是方框：密度和 $u$ 无关，面积是 1，方差是 $\tfrac1{12}$，也就是 $\sigma_q^2 = s^2/12$（[Bennett，1948](references.ipynb)；[Widrow & Kollár，2008](references.ipynb)）。
+#
+# 2 位的方框中间拱起来。$f_u(0)$ 和 $f_u(\tfrac12)$ 能不能用第一个式子算出来？误差的方差比 $s^2/12$ 大，还是小？下一个单元格算一算，再量一量。
 
 # %%
 many, k = samples.distribution("normal", 10**6).to(device), torch.arange(-300, 301)
@@ -115,16 +123,18 @@ for bits in (8, 6, 4, 3, 2):
     print(f" {predicted[1]:20.2f} {measured[1]:9.2f} {12 * u.square().mean():16.2f}")
 
 # %% [markdown]
-# 3 位以上两处都是 1，预测到 2 位也准。2 位时方差只有 $s^2/12$ 的三分之二：大多数数落在 0 那一级的中部，离格点近。
+# 3 位以上两处都是 1，预测到 2 位也准。2 位时方差只有 $s^2/12$ 的三分之二：大多数的数落在 0 所在的量化区间的中部，离重建值近。
 #
-# 方差小不等于好。2 位的 $s$ 大得多，MSE 也大得多。
+# 以 $s^2/12$ 为单位的方差小，不等于误差小。2 位的 $s$ 大得多，MSE 也大得多。
 #
 # ## 2 分布、粒度、校准
 #
-# 同一种网格，放在不同的数据上。**先猜**：
+# 同一种网格，放在不同的数据上。
 #
-# 1. 高斯、拉普拉斯、均匀、ReLU、带离群值，4 位时哪一个的 SQNR 最高，哪一个最低？
-# 2. 取消「对称」，哪一个得益最多？
+# **【操作】** 先写下预测，再逐一切换：
+#
+# 1. 高斯、拉普拉斯、均匀、ReLU 的输出、带**离群值**（outlier）的数据，4 位时哪一个的 SQNR 最高，哪一个最低？
+# 2. 取消“对称”，哪一个得益最多？
 # 3. ReLU 的误差面板，正中会有一根很高的柱子。为什么？
 
 # %%
@@ -137,9 +147,11 @@ explore.shapes(bits=4, symmetric=True)
 # 20 \log_{10} \frac{s_1}{s_2} \text{ dB}
 # $$
 #
-# 用这个式子预测取消「对称」的得益。**先猜**：五种数据里，它对哪一种不灵？
+# 我们用这个式子预测取消“对称”的得益。
+#
+# **【预测】** 五种数据里，这个式子对哪一种不灵？
 
-# %%
+# %% tags=["predict"]
 print("              SQNR, dB                  gain, dB")
 print("shape       symmetric   asymmetric   predicted   measured")
 for shape in samples.SHAPES:
@@ -150,198 +162,212 @@ for shape in samples.SHAPES:
     print(f"{shape:10} {before:10.1f} {after:12.1f} {predicted:11.1f} {after - before:10.1f}")
 
 # %% [markdown]
-# <details><summary>看过了再打开</summary>
+# <details><summary>参考答案</summary>
 #
-# 1. 均匀最高：每个编码都用得差不多。带离群值的最低：左边的红线只看得见 0 那一根。
-# 2. ReLU 得益最多。它没有负数，对称时负的编码全空着；取消以后，步长从 $\max x/7$ 减到 $\max x/15$。
+# 1. 均匀分布的 SQNR 最高：五种数据里，它的最大值与均方根之比最小，同样的步长保住的信号最多（第 4 节推导）。带离群值的最低：左边的红线只看得见 0 那一根。
+# 2. ReLU 的输出得益最多。它没有负数，对称时负的编码全空着；取消以后，步长从 $\max x/7$ 减到 $\max x/15$。
 # 3. 一半的数恰好是 0，0 又是精确的，误差就恰好是 0。这根柱子是好事。
 #
-# 预测对离群值不灵。几乎所有的数都量化成 0，误差就是 $x$ 自己，和 $s$ 没有关系。看它的误差面板：是一口钟，不是方框。
+# 式子对离群值不灵。几乎所有的数都量化成 0，误差就是 $x$ 自己，和 $s$ 没有关系。看误差面板：呈钟形，而不是矩形。
 #
 # </details>
 #
-# 下面换成真正的权重：训练过的数字识别网络的最后一层。四个开关一起用。
+# 下面换成训练好的权重：手写数字识别网络的最后一层（网络的几个词见[开始](00_start.ipynb#网络的最少知识)一章）。四个开关一起用。
 #
-# **先猜。** 从 4 位、对称、逐张量、`minmax` 出发：
+# **【操作】** 从 4 位、对称、逐张量、`minmax` 出发，先预测，再动：
 #
-# 1. 只改一个开关，哪一个得益最多：非对称、逐通道、分组，还是 `mse`？
+# 1. 只改一个开关，哪一个得益最多：非对称、逐通道、逐组，还是 `mse`？
 # 2. 非对称有好处，`mse` 也有好处。两个一起改，好处能相加吗？
+# 3. 逐组要多存缩放因子。用同样多的位数，换成 5 位、逐张量，能不能得到同样的 SQNR？
 
 # %%
 w = samples.digits_network()[5].weight
 explore.workbench(w, bits=4, symmetric=True)
 
-# %%
+# %% tags=["predict"]
 first = sqnr_db(w, fit(w, 4, symmetric=True)(w))
 print("                  bits/weight    SQNR, dB    gain, dB")
-for name, options in {
-    "as it is": {}, "asymmetric": {"symmetric": False}, "per channel": {"axis": 0},
-    "per group": {"group_size": 16}, "mse": {"method": "mse"},
-    "asymmetric, mse": {"symmetric": False, "method": "mse"},
-}.items():
-    quantizer = fit(w, 4, **{"symmetric": True} | options)
-    db, size = sqnr_db(w, quantizer(w)), 4 + 32 * quantizer.params.scale.numel() / w.numel()
+for name, bits, options in (
+    ("as it is", 4, {}), ("asymmetric", 4, {"symmetric": False}), ("per channel", 4, {"axis": 0}),
+    ("per group", 4, {"group_size": 16}), ("mse", 4, {"method": "mse"}),
+    ("asymmetric, mse", 4, {"symmetric": False, "method": "mse"}), ("5 bits", 5, {}),
+    ("5 bits, mse", 5, {"method": "mse"}),
+):
+    quantizer = fit(w, bits, **{"symmetric": True} | options)
+    db, size = sqnr_db(w, quantizer(w)), bits + 32 * quantizer.params.scale.numel() / w.numel()
     print(f"{name:17} {size:11.2f} {db:11.1f} {db - first:+11.1f}")
 
 # %% [markdown]
-# <details><summary>看过了再打开</summary>
+# <details><summary>参考答案</summary>
 #
-# 1. 分组得益最多：16 个数共用一个 $s$，它们的最大值比整个张量的小得多。但它不是白得的，看 `bits/weight` 那一列：每个权重多存了 2 位。（代价 $b + 32/g$ 是[量化参数](03_params.ipynb)一章算的。）`mse` 一位也不多用。
-# 2. 不能。两个办法都在减小 $s$，`mse` 已经把它减到最合适的地方，非对称就没有什么可减了。
+# 1. 逐组得益最多：16 个数共用一个 $s$，它们的最大值比整个张量的小得多。但这不是白得的，看 `bits/weight` 那一列：每个权重多存了 2 位。（代价 $b + 32/g$ 是[量化参数](03_params.ipynb)一章算的，那里也有 16 位的缩放因子。）`mse` 一位也不多用。
+# 2. 不能。两个办法都在减小 $s$，`mse` 已经把 $s$ 减到最合适的地方，非对称就没有什么可减了。
+# 3. 能，而且更省。5 位、逐张量只占 5.01 位，SQNR 已经高过 6 位的逐组；再用 `mse` 还要高。这层权重没有离群值，逐组用不上它的长处。
 #
-# 选逐通道或分组以后，每一组有自己的 $s$，自己的一套格点。左图的红线就成了 $\hat x$ 的细直方图，还抹平了一点，只能看个大概，不能再和蓝色的轮廓一根根地比。
+# 选逐通道或逐组以后，每一组有自己的 $s$，自己的一套重建值。左图的红线就成了 $\hat x$ 的细直方图，还抹平了一点，只能看个大概，不能再和蓝色的轮廓一根根地比。
 #
-# 分组时误差面板正中多了一根柱：每组 16 个数里，绝对值最大的那个恰好落在最后一级，误差是 0。
+# 逐组时误差面板正中多了一根柱：每组 16 个数里，绝对值最大的那个恰好落在编码 $\pm 7$ 上，误差是 0。
 #
 # </details>
 #
 # ### 热图
 #
-# 权重是一个矩阵，就画成矩阵，这叫**热图**（heat map）。左边是权重，中间是误差，右边是每行的 SQNR，一行是一个输出通道。白是 0，颜色越深，绝对值越大。
+# 权重是一个矩阵，我们就把它画成矩阵，这叫**热图**（heat map）。左边是权重，中间是误差，右边是每行的 SQNR，一行是一个输出通道。白是 0，颜色越深，绝对值越大。
 #
-# **先猜。** 从逐张量换成逐通道（4 位，对称）。哪一行的 SQNR 一点也不变？每一行都变好吗？
+# **【操作】** 从逐张量换成逐通道（4 位，对称）。哪一行的 SQNR 一点也不变？每一行都变好吗？
 
 # %%
 explore.granularity(w[:, :64].contiguous(), bits=4, symmetric=True)
 
 # %% [markdown]
-# <details><summary>看过了再打开</summary>
+# <details><summary>参考答案</summary>
 #
-# 第 4 行不变：整个矩阵里绝对值最大的权重就在这一行，它自己的 $s$ 和逐张量的 $s$ 是同一个。第 8、9 行的权重小，得益最多。
+# 第 4 行不变：整个矩阵里绝对值最大的权重就在这一行，这一行的 $s$ 和逐张量的 $s$ 是同一个。第 8、9 行的权重小，得益最多。
 #
 # 也有稍微变差的，比如第 0 行。一行只有 64 个数，步长一变，每个数重新舍入，误差有大有小。步长只减小一成，压不过这种起伏。
 #
 # </details>
 #
-# 逐张量时，误差图处处一样深，像沙子。误差的大小由 $s$ 决定，而 $s$ 只有一个：权重小的行，误差并不小。
+# 逐张量时，误差图处处一样深。误差的大小由 $s$ 决定，而 $s$ 只有一个：权重小的行，误差并不小。
 #
-# **先算。** 把第 3 行缩小到十分之一，其余不动。误差还是那么大，信号功率少了 100 倍。逐张量 4 位时，这一行剩下多少 dB？在左图和中图里，它会是什么样子？
+# **【计算】** 把第 3 行缩小到十分之一，其余不动。如果误差还是那么大，信号功率少了 100 倍，逐张量 4 位时，这一行剩下多少 dB？在左图和中图里，这一行会是什么样子？
 
-# %%
-sick = w[:, :64].clone()
+# %% tags=["fold", "predict"]
+part = w[:, :64]
+sick = part.clone()
 sick[3] /= 10
 sheet = Sheet(3, height=3.4)
-line = draw_matrix(sheet, sick, fit(sick, 4, symmetric=True), 4)
-sheet.show(f"weights with a small row, their error, SQNR of each row: {line}")
+draw_matrix(sheet, sick, fit(sick, 4, symmetric=True), 4)
+sheet.show("small-row", db=f"{sqnr_db(sick, fit(sick, 4)(sick)):.1f}")
 
 # %%
-def row_3(t, **options):
-    return sqnr_db(t[3], fit(t, 4, symmetric=True, **options)(t)[3])
+def row_3(shrink, **options):
+    t = part.clone()
+    t[3] /= shrink
+    t_hat = fit(t, 4, **options)(t)
+    return sqnr_db(t[3], t_hat[3]), sqnr_db(t, t_hat)
 
 
-part = w[:, :64]
-print(f"row 3, per tensor    predicted {row_3(part) - 20:5.1f} dB   measured {row_3(sick):5.1f} dB")
-print(f"row 3, per channel   predicted {row_3(part, axis=0):5.1f} dB", end="   ")
-print(f"measured {row_3(sick, axis=0):5.1f} dB")
-before, after = (sqnr_db(t, fit(t, 4, symmetric=True)(t)) for t in (part, sick))
-print(f"whole matrix, per tensor   before {before:.1f} dB   after {after:.1f} dB")
+print("row 3 divided by   per tensor: predicted   measured   per channel   whole matrix   (dB)")
+for shrink in (1, 2, 5, 10, 20):
+    predicted = row_3(1)[0] - 20 * math.log10(shrink)
+    measured, whole = row_3(shrink)
+    print(f"{shrink:14} {predicted:23.1f} {measured:10.1f}", end="")
+    print(f" {row_3(shrink, axis=0)[0]:13.1f} {whole:14.1f}")
 
 # %% [markdown]
-# 左图里第 3 行几乎全白，中图里却认不出它：误差和别的行一样深。**权重是白的，误差有颜色，这一行就淹没在噪声里。**
+# 左图里第 3 行几乎全白，中图里却认不出来：误差和别的行一样深。**如果某一行在权重图上是白的，在误差图上却有颜色，这一行的信息就已被噪声淹没。**
 #
-# 整体的 SQNR 几乎没有变，第 3 行却毁了。一个总数会盖住局部的灾难，所以要按行看。逐通道量化把它救了回来：每行除以自己的 $s$，$w$ 和 $s$ 一起缩小到十分之一，编码不变。
+# “误差还是那么大”有条件：这一行还大于 $s/2$，舍入误差才与信号的大小无关。缩小到二十分之一时，整行都量化成 0，误差就是信号自己，SQNR 停在 0 dB，不会再降。
+#
+# 整体的 SQNR 几乎没有变，第 3 行却毁了。一个总数会盖住局部的灾难，所以要按行看。逐通道量化救回了这一行：每行除以自己的 $s$，$w$ 和 $s$ 一起缩小，编码不变。
 #
 # ## 3 阶梯与频谱
 #
 # 不看数据，只看量化器自己：$\hat x$ 随 $x$ 怎样变，误差随 $x$ 怎样变。
 #
-# **先猜。** 非对称、2 位，范围 $[-1, 2]$。0 在哪一级台阶上？在这一级的边上，还是正中？拖动位宽，再勾上「对称」，答案会变吗？
+# **【操作】** 非对称、2 位，范围 $[-1, 2]$。0 在哪一级台阶上？在这一级的边上，还是正中？拖动位宽，再勾上“对称”，答案会变吗？
 
 # %%
 explore.staircase(bits=2, symmetric=False)
 
 # %% [markdown]
-# <details><summary>看过了再打开</summary>
+# <details><summary>参考答案</summary>
 #
-# 左图的空心圈是 0，它总在一级的正中，怎样拖都不变。整数网格加零点，总是**中平**的（mid-tread）。
+# 左图的空心圈是 0，总在一级的正中，怎样拖都不变。整数网格加零点，总是**中平型**（mid-tread）的。
 #
-# 右图绿色的锯齿是误差。每个周期从 $-\tfrac12$ 升到 $\tfrac12$；出了范围，右边一路升，左边一路降。
+# 右图绿色的锯齿是误差除以 $s$。每个周期从 $-\tfrac12$ 升到 $\tfrac12$；出了范围，右边一路升，左边一路降，直到离开画面。
 #
 # </details>
 #
-# 锯齿是 $x$ 的函数。所以误差不是随机的，它完全由信号决定。信号每 $T$ 个样本重复一次，误差也每 $T$ 个样本重复一次。周期函数的频谱里，只有基频和它的整数倍才有线，叫**谐波**（harmonic）。
+# 锯齿是 $x$ 的函数。所以误差不是随机的，它完全由信号决定。取一个正弦 $x = \sin\theta$，误差就是相位 $\theta$ 的函数，$\theta$ 转一圈，误差重复一次。每 $2\pi$ 重复一次的函数可以写成 $\sin\theta, \sin 2\theta, \sin 3\theta, \dots$（和余弦）之和，所以误差里只有信号频率的整数倍，叫**谐波**（harmonic）。把一段信号里每个频率的强弱画成一条线，就是它的**频谱**（spectrum）。
 #
-# **先猜。** 一个满幅的正弦，4 位，对称。
+# **【操作】** 一个满幅的正弦，4 位，对称。先预测，再动：
 #
 # 1. 误差的频谱是平的，还是有尖峰？打开**抖动**（dither）呢？
 # 2. 打开抖动以后，SQNR 变好了吗？
-# 3. 抖动开着，取消「对称」。尖峰会回来吗？
+# 3. 抖动开着，取消“对称”。尖峰会回来吗？
 
 # %%
 explore.spectrum(bits=4)
 
 # %% [markdown]
-# <details><summary>看过了再打开</summary>
+# <details><summary>参考答案</summary>
 #
-# 1. 有尖峰，都是谐波。次数高的谐波超过了采样率的一半，折了回来（混叠，aliasing），所以满地都是。打开抖动，尖峰沉进平坦的噪声里。
+# 1. 有尖峰，都是谐波。次数高的谐波超过了采样率的一半，采样以后和较低的频率分不开，就画在较低的频率上，叫**混叠**（aliasing），所以整个频带上都有谱线。打开抖动，尖峰沉进平坦的噪声里。
 # 2. 没有，SQNR 还稍稍低了一点。抖动改变的是误差的样子，不是大小。
-# 3. 回来一些。抖动的前提是不截断。非对称时最高的一级比 1 低半步，信号的峰顶加上抖动就出了范围。
+# 3. 回来一些。抖动的前提是不截断。非对称时最高的一级比 1 低半个步长，信号的峰顶加上抖动就出了范围。
+#
+# 既然功率不变，抖动有什么用？眼睛和耳朵容易认出有规律的误差，不容易认出平坦的噪声。
 #
 # </details>
 #
-# ### 频谱的平均高度就是噪声功率
+# ### 频谱的平均高度就是噪声功率 ★
 #
-# 误差 $e_0, \dots, e_{N-1}$ 的离散傅里叶变换是
+# 这一小节用到离散傅里叶变换，可以跳过。结论只有一条：频谱的平均高度等于噪声功率，所以压平尖峰不等于减小功率；误差是白噪声时，每根线的期望都是这个高度。
 #
-# $$
-# E_k = \sum_{n=0}^{N-1} e_n \exp\!\left(-\frac{2\pi i\,k n}{N}\right)
-# $$
-#
-# 把所有的 $\lvert E_k\rvert^2$ 加起来：
+# 误差 $e_0, \dots, e_{N-1}$ 的离散傅里叶变换是（$\mathrm{i}$ 是虚数单位）
 #
 # $$
-# \sum_k \lvert E_k\rvert^2 = \sum_n \sum_m e_n e_m \sum_k \exp\!\left(-\frac{2\pi i\,k (n-m)}{N}\right) = N \sum_n e_n^2
+# F_k = \sum_{j=0}^{N-1} e_j \exp\!\left(-\frac{2\pi \mathrm{i}\,k j}{N}\right)
 # $$
 #
-# 最里面的和，$n = m$ 时是 $N$ 个 1；$n \ne m$ 时是单位圆上均匀分布的点，抵消成 0。两边除以 $N^2$：
+# 把所有的 $\lvert F_k\rvert^2$ 加起来：
 #
 # $$
-# \frac1N \sum_k \frac{\lvert E_k\rvert^2}{N} = \frac1N \sum_n e_n^2 = \sigma_q^2
+# \sum_k \lvert F_k\rvert^2 = \sum_j \sum_l e_j e_l \sum_k \exp\!\left(-\frac{2\pi \mathrm{i}\,k (j-l)}{N}\right) = N \sum_j e_j^2
 # $$
 #
-# 这是帕塞瓦尔（Parseval）等式，任何误差都成立。**频谱的平均高度就是噪声功率**，形状只说这些功率分给了哪些频率。所以压平一根尖峰，不等于减小功率。
-#
-# 什么时候是平的？若各个 $e_n$ 独立，均值是 0，方差都是 $\sigma_q^2$，那么上面的双重和里只有 $n = m$ 的项留下：
+# 最里面的和，$j = l$ 时是 $N$ 个 1；$j \ne l$ 时是单位圆上均匀分布的点，抵消成 0。两边除以 $N^2$：
 #
 # $$
-# \mathbb{E}\,\lvert E_k\rvert^2 = \sum_n \sum_m \mathbb{E}[e_n e_m] \exp\!\left(-\frac{2\pi i\,k (n-m)}{N}\right) = N \sigma_q^2
+# \frac1N \sum_k \frac{\lvert F_k\rvert^2}{N} = \frac1N \sum_j e_j^2 = \sigma_q^2
 # $$
 #
-# 每根线的期望都是 $\sigma_q^2$，这叫**白噪声**（white noise）。[信息论基础](01_information_theory.ipynb)一章证明过：减性抖动、不截断时，误差均匀，和信号独立，$\sigma_q^2 = \Delta^2/12$。每个样本的抖动各自独立，各个 $e_n$ 也就独立。所以它的频谱平均起来是平的，高度恰好是 $\Delta^2/12$。
+# 这是帕塞瓦尔（Parseval）等式，任何误差都成立。**频谱的平均高度就是噪声功率**，形状只说这些功率分给了哪些频率。
 #
-# 单独一根线还有起伏。$E_k$ 的实部和虚部各是许多独立项之和，近似高斯；平方和近似指数分布，超过平均值 $t$ 倍的概率是 $\exp(-t)$。$M$ 根线里，这么高的大约有 $M \exp(-t)$ 根。$t = \ln M$ 时只剩一根，所以最高的大约是平均的 $\ln M$ 倍。
+# 什么时候是平的？若各个 $e_j$ 独立，均值是 0，方差都是 $\sigma_q^2$，那么上面的双重和里只有 $j = l$ 的项留下：
 #
-# 检查这四个数。取 8192 个样本，正弦正好 32 个周期，谐波就都在 32 的整数倍上；没有谐波的白噪声，在这些位置上只有 $1/32$ 的功率：
+# $$
+# \mathbb{E}\,\frac{\lvert F_k\rvert^2}{N} = \frac1N \sum_j \sum_l \mathbb{E}[e_j e_l] \exp\!\left(-\frac{2\pi \mathrm{i}\,k (j-l)}{N}\right) = \sigma_q^2
+# $$
+#
+# 〔[V2](06_summary.ipynb#公式总表)〕
+#
+# 每根线的期望都是 $\sigma_q^2$，这叫**白噪声**（white noise）。[信息论基础](01_information_theory.ipynb)一章证明过：减性抖动、不截断时，误差均匀，和信号独立，$\sigma_q^2 = s^2/12$。每个样本的抖动各自独立，各个 $e_j$ 也就独立。所以频谱平均起来是平的，高度恰好是 $s^2/12$。
+#
+# 单独一根线还有起伏。$F_k$ 的实部和虚部各是许多独立项之和，近似高斯；平方和近似指数分布，超过平均值 $t$ 倍的概率是 $\exp(-t)$。$N/2$ 根线里，这么高的大约有 $\tfrac N2 \exp(-t)$ 根。$t = \ln\tfrac N2$ 时只剩一根，所以最高的大约是平均的 $\ln\tfrac N2$ 倍。
+#
+# 下面检验四个量：误差功率、谱线的平均高度、最高谱线与平均高度之比、谐波所占的比例。取 8192 个样本，正弦正好 32 个周期，谐波就都在 32 的整数倍上；没有谐波的白噪声，在这些位置上只有 $1/32$ 的功率：
 
 # %%
-N, M = 8192, 8192 // 2
+N = 8192
 sine = torch.sin(2 * torch.pi * 32 / N * torch.arange(N, dtype=torch.float64))
 u = torch.rand(N, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 0.5
 print("                          power   mean line   highest / mean   on harmonics")
-print(f"white noise, predicted {1:8.2f} {1:11.2f} {torch.tensor(M).log():16.0f} {1 / 32:14.2f}")
+print(f"white noise, predicted {1:8.2f} {1:11.2f} {math.log(N / 2):16.0f} {1 / 32:14.2f}")
 for name, symmetric, d in (("plain", True, 0), ("dither", True, u), ("dither, clips", False, u)):
     quantizer = fit(sine, 4, symmetric)
     s = quantizer.params.scale
     e = (sine + s * d) - quantizer(sine + s * d)
     lines = torch.fft.fft(e).abs().square() / N
     power, mean = (v / noise_power(s) for v in (e.square().mean(), lines.mean()))
-    high, share = lines[1 : M + 1].max() / lines.mean(), lines[::32].sum() / lines.sum()
+    high, share = lines[1 : N // 2 + 1].max() / lines.mean(), lines[::32].sum() / lines.sum()
     print(f"{name:22} {power:8.2f} {mean:11.2f} {high:16.0f} {share:14.2f}")
 
 # %% [markdown]
-# 前两列的单位是 $s^2/12$，每行两数相等：这是帕塞瓦尔等式。
+# 前两列的单位是 $s^2/12$，每行两数相等：这是帕塞瓦尔等式，三种误差都满足。
 #
 # 不加抖动，功率全在谐波上，最高的一根是平均的几百倍。加了抖动，四个数都和白噪声的预测相符，功率没有变小。最后一行有截断，抖动的前提不成立，谐波又留下一些。
-#
-# 既然功率不变，抖动有什么用？眼睛和耳朵容易认出有规律的误差，不容易认出平坦的噪声。
-#
-# ## 4 一个真正的网络
+
+# %% [markdown]
+# ## 4 一个训练好的网络
 #
 # 三层权重，从 2 位到 8 位，各自的 SQNR。虚线的斜率是每位 6.02 dB。
 #
-# **先猜。** 三条线和虚线平行吗？哪一层最高？
+# **【预测】** 三条线和虚线平行吗？哪一层最高？
 
-# %%
+# %% tags=["fold", "predict"]
 network, names = samples.digits_network(), {0: "0 Conv2d", 2: "2 Conv2d", 5: "5 Linear"}
 sheet, table, bits = Sheet(1, height=3.4), {}, range(2, 9)
 for i, style in {0: (BLUE, "o", 5), 2: (GREEN, "s", 9), 5: (RED, "o", 5)}.items():
@@ -351,22 +377,24 @@ for i, style in {0: (BLUE, "o", 5), 2: (GREEN, "s", 9), 5: (RED, "o", 5)}.items(
 sheet.line(0, "6.02 b", bits, [6.02 * b for b in bits], color=GRAY, linestyle="--")
 sheet.frame(0, "SQNR of each layer's weights, per tensor, minmax", "bit width b", "dB")
 sheet.legend(0, loc="upper left")
-sheet.show(f"SQNR over bits 2 to 8 by layer, dB: {table}")
+sheet.show("layer-sqnr", **{f"layer{i}": ", ".join(map(str, table[i])) for i in table})
 
 # %% [markdown]
 # 第 0 层最高，另外两层几乎重合。位宽大时，线和虚线平行；位宽小时，线比虚线陡。
 #
-# 两件事一个式子说得清。对称量化 $s = \max\lvert w\rvert / (2^{b-1} - 1)$，噪声 $s^2/12$，信号 $w_{\mathrm{rms}}^2$（rms 是均方根），所以
+# 这两件事可以用一个式子说清。对称量化 $s = \max\lvert w\rvert / (2^{b-1} - 1)$，噪声 $s^2/12$，信号 $w_{\mathrm{rms}}^2$（rms 是均方根），所以
 #
 # $$
 # \mathrm{SQNR} = 10 \log_{10} \frac{w_{\mathrm{rms}}^2}{s^2/12} = 10 \log_{10} \big(12\,(2^{b-1} - 1)^2\big) - 20 \log_{10} \frac{\max\lvert w\rvert}{w_{\mathrm{rms}}} \text{ dB}
 # $$
 #
+# 〔[V3](06_summary.ipynb#公式总表)〕
+#
 # 第一项只看位宽，三层都一样，所以三条线互相平行。第二项只看数据，是**峰值与均方根之比**：最大的权重比一般的大得越多，线越低。
 #
-# **先猜。** 这个式子到 2 位还准吗？线在低位宽处变陡，是因为 $\Delta^2/12$ 不成立了，还是因为 $2^{b-1} - 1$？
+# **【预测】** 这个式子到 2 位还准吗？线在低位宽处变陡，是因为 $s^2/12$ 不成立了，还是因为 $2^{b-1} - 1$？
 
-# %%
+# %% tags=["predict"]
 print("SQNR, dB               2 bits                3 bits                8 bits")
 print("          peak/rms" + "   predicted  measured" * 3)
 for i, name in names.items():
@@ -380,11 +408,11 @@ for i, name in names.items():
     print()
 
 # %% [markdown]
-# 3 位和 8 位，预测差不到 0.5 dB。2 位也只差 1 dB 左右，$\Delta^2/12$ 还没有错得很远。变陡是因为 $2^{b-1} - 1$：从 3 位到 2 位，它从 3 变成 1，一下子少 9.5 dB。2 位一共四个编码，对称又空着一个。
+# 3 位和 8 位，预测差不到 0.5 dB。2 位也只差 1 dB 左右，$s^2/12$ 还没有错得很远。变陡是因为 $2^{b-1} - 1$：从 3 位到 2 位，这个数从 3 变成 1，一下子少 9.5 dB。2 位一共四个编码，对称又空着一个。
 #
-# **先猜。** 3 位时，后两层权重的 SQNR 几乎相等。只量化其中一层，网络输出的 SQNR 也几乎相等吗？
+# **【预测】** 3 位时，后两层权重的 SQNR 几乎相等。只量化其中一层，网络输出的 SQNR 也几乎相等吗？
 
-# %%
+# %% tags=["predict"]
 images = samples.digits()[2]
 y = network(images)
 for i, name in names.items():
@@ -395,20 +423,21 @@ for i, name in names.items():
     print(f"of outputs {sqnr_db(y, y_hat):3.0f} dB")
 
 # %% [markdown]
-# 不相等，差了将近 10 dB。权重的 SQNR 不知道这一层的输入是什么，也不知道后面还有什么。要问哪一层最怕量化，得把网络跑一遍。
-#
+# 不相等，差了将近 10 dB。权重的 SQNR 里没有这一层的输入，也没有后面的各层。要问哪一层最怕量化，得把网络运行一遍。
+
+# %% [markdown]
 # ## 5 诊断
 #
 # 下面四组图，每组一种毛病：**截断太多**、**范围浪费**、**0 不精确**、**离群值**。都是 4 位。每组先自己看，写下诊断和理由，再打开答案。
 #
-# 下一格准备数据和量化器，再用随机数打乱次序。不必细读，读了也猜不出次序。
+# 下面两个单元格准备数据和量化器，再用随机数打乱次序。不必细读，读了也猜不出次序。
 
-# %%
+# %% tags=["fold"]
 healthy, relu = samples.distribution("normal"), samples.distribution("relu")
 spiked = torch.cat([torch.tensor([40.0]), healthy[1:]])
 
 
-def grid(scale):
+def with_step(scale):
     params = QuantizationParams(torch.tensor(scale), torch.tensor(0), INT4.qmin, INT4.qmax)
     return UniformQuantizer(params)
 
@@ -420,9 +449,9 @@ class HalfStep(UniformQuantizer):
 
     __call__ = forward
 
-# %%
+# %% tags=["fold"]
 exact = UniformQuantizer(QuantizationParams.from_tensor(relu, UINT4))
-patients = [(healthy, grid(0.15)), (healthy, grid(1.8)), (relu, HalfStep(exact.params))]
+patients = [(healthy, with_step(0.15)), (healthy, with_step(1.8)), (relu, HalfStep(exact.params))]
 patients.append((spiked, fit(spiked, 4, symmetric=True)))
 order = torch.randperm(4, generator=torch.Generator().manual_seed(1)).tolist()
 cases = dict(zip("ABCD", (patients[i] for i in order)))
@@ -432,13 +461,16 @@ def case(name):
     t, quantizer = cases[name]
     sheet = Sheet(3)
     draw_quantization(sheet, t, quantizer)
-    return sheet.show(f"case {name}, three panels; SQNR = {sqnr_db(t, quantizer(t)):.2f} dB")
+    return sheet.show("case", name=name, db=f"{sqnr_db(t, quantizer(t)):.2f}")
+
+# %% [markdown]
+# **【思考】** 每幅图看哪里，能把四种毛病分开？
 
 # %%
 case("A")
 
 # %% [markdown]
-# <details><summary>A 的答案</summary>
+# <details><summary>参考答案</summary>
 #
 # **范围浪费。** 4 位有 16 个编码，左图只看得见三根红线，右图只有五级台阶。误差全在方框里，没有截断；横轴也正常，没有离群值。步长太大，因为范围选得比数据宽好几倍。
 #
@@ -448,9 +480,9 @@ case("A")
 case("B")
 
 # %% [markdown]
-# <details><summary>B 的答案</summary>
+# <details><summary>参考答案</summary>
 #
-# **离群值。** 和 A 一样只用到几个编码，但是横轴被撑开了：数据挤在左边，右图的右上角有一个孤零零的点。误差堆在中间，因为几乎所有的数都变成了 0。A 是范围选错了，B 是 `minmax` 照着一个数选了范围。
+# **离群值。** 和 A 一样只用到几个编码，但是横轴被撑开了：数据挤在左边，右图的右上角只有一个点。误差堆在中间，因为几乎所有的数都变成了 0。A 是范围选错了，B 是 `minmax` 照着一个数选了范围。
 #
 # </details>
 
@@ -458,7 +490,7 @@ case("B")
 case("C")
 
 # %% [markdown]
-# <details><summary>C 的答案</summary>
+# <details><summary>参考答案</summary>
 #
 # **0 不精确。** 误差面板在 $-\tfrac12$ 处有一根顶到头的柱子：一半的数是 0，每个 0 都变成了 $s/2$。对比第 2 节的 ReLU，那根柱子在正中。左图最高的红线不在 0 上。右图的阶梯不经过原点，最低的一级高半步。
 #
@@ -470,27 +502,29 @@ case("C")
 case("D")
 
 # %% [markdown]
-# <details><summary>D 的答案</summary>
+# <details><summary>参考答案</summary>
 #
 # **截断太多。** 右图两头是平的。误差面板的方框外面有东西，两边的边上各堆着一根柱子（比 $\pm 1.5$ 更远的都算在那里）。左图最外面的两根红线冲到顶。中间的台阶很细，可是两成多的数在范围外面。
 #
+# 忘了写截断、编码在 int8 里绕回，误差面板的两边也会堆起柱子（见[均匀量化器](04_quantizer.ipynb)）。怎样区分？看右图：截断时两头是平的，绕回时两头跳到另一边去。
+#
 # </details>
 #
-# 眼睛看完，再用数核对。四个检查，一种毛病一个：
+# 看完图，再用数核对。四个检查，一种毛病一个：
 #
-# | 毛病 | 数 | 4 位健康时 |
+# | 毛病 | 数 | 4 位正常时 |
 # |:--|:--|:--|
-# | 截断太多 | 被截断的比例 | 不到 1 % |
+# | 截断太多 | 被截断的比例 | 不到 1% |
 # | 范围浪费 | 用到的编码占全部的比例 | 一半以上 |
-# | 离群值 | 峰值与均方根之比 | 十以下 |
+# | 离群值 | 峰值与均方根之比 | 六以下 |
 # | 0 不精确 | $Q(0)/s$，$Q$ 指量化再反量化 | 恰好是 0 |
 #
-# 界限是经验的，不是定律：把它们当作「该去看图了」的信号。
+# 第三行的界限从哪里来？第 4 节的式子里，$b = 4$ 时第一项是 27.7 dB，比值是 6 时 SQNR 剩 12 dB 左右；比值是 10 时只剩 7.7 dB，已经不如病人 D。这些界限是经验的，不是定律：把它们当作“该去看图了”的信号。
 #
-# **先猜。** 每一组都只有一个数不正常吗？
+# **【预测】** 每一组都只有一个数不正常吗？
 
-# %%
-def check(name, x, quantizer):
+# %% tags=["predict"]
+def report_on(name, x, quantizer):
     report, p = error_report(x, quantizer), quantizer.params
     used = len(quantizer(x).unique()) / (p.qmax - p.qmin + 1)
     peak = x.abs().max() / x.square().mean().sqrt()
@@ -500,18 +534,21 @@ def check(name, x, quantizer):
 
 
 print("      clipped  codes used   peak/rms   Q(0)/s   SQNR, dB")
-check("fine", healthy, fit(healthy, 4, symmetric=True))
+report_on("fine", healthy, fit(healthy, 4, symmetric=True))
+report_on("twin", relu, exact)
 for name, (t, quantizer) in cases.items():
-    check(name, t, quantizer)
+    report_on(name, t, quantizer)
 
 # %% [markdown]
 # A、C、D 各有一个，B 有两个：离群值也浪费范围。
 #
-# C 的 SQNR 比那一组健康的还高，光看 SQNR 会放过它。
+# 第一行是健康的高斯数据，C 的 SQNR 比它还高。单看这个数会放过 C。第二行 `twin` 是同样的 ReLU 数据、正常的量化器，这样比才看得出 C 少了近 6 dB。一个 SQNR 要有可比的对象才有意义。
 #
-# 知道了病，就知道药。**先猜**：哪一组治得最彻底？哪一组治好了，SQNR 还是不高？
+# 诊断清楚，就可以对症下药。
+#
+# **【预测】** 哪一组治得最彻底？哪一组治好了，SQNR 还是不高？
 
-# %%
+# %% tags=["predict"]
 plain, spiked_fit = fit(healthy, 4, symmetric=True), fit(spiked, 4, symmetric=True, method="mse")
 cures = {"A": ("minmax", plain), "B": ("mse", spiked_fit), "C": ("exact zero", exact)}
 cures["D"] = cures["A"]
@@ -523,17 +560,18 @@ for name, (cure, quantizer) in cures.items():
     print(f"{name}   {cure:12}" + "{:19.1f}{:9.1f}{:13.1f}".format(*numbers))
 
 # %% [markdown]
-# A 和 D 是范围选错了，换成 `minmax` 就好。C 把零点取整，多得近 6 dB：一半的数是 0 时，中升的噪声是中平的四倍，[信息论基础](01_information_theory.ipynb)一章算过。
+# A 和 D 是范围选错了，换成 `minmax` 就好。C 把零点取整，多得近 6 dB：一半的数是 0 时，中升型的噪声是中平型的四倍，[率失真](01b_rate_distortion.ipynb#中升与中平)一章算过。
 #
-# B 的总数不高，因为那个离群值被截断了，剩下的噪声大半是它的。不算它，其余的数都好了。它重要不重要，SQNR 不会告诉你。
-#
+# B 的总数不高，因为那个离群值被截断了，剩下的噪声大半来自这一个数。不算它，其余的数都好了。这个离群值是否重要，从 SQNR 上看不出来。
+
+# %% [markdown]
 # ## 6 图会骗人
 #
-# 原文档给 $x$ 和 $\hat x$ 各画一张 50 格的直方图。
+# 常见的做法是给 $x$ 和 $\hat x$ 各画一张直方图，各分 50 个直方图区间（bin）。
 #
-# **先猜。** $x$ 均匀分布，量化到 INT8。$\hat x$ 的 50 格直方图是平的吗？
+# **【预测】** $x$ 均匀分布，量化到 INT8。$\hat x$ 的直方图是平的吗？
 
-# %%
+# %% tags=["fold", "predict"]
 flat = samples.distribution("uniform", 10**6)
 q8 = fit(flat, 8, symmetric=True)
 sheet, spread = Sheet(2), []
@@ -543,11 +581,10 @@ for i, (name, t) in enumerate((("x", flat), ("x̂", q8(flat)))):
     spread.append((inner.max() / inner.min()).item())
     sheet.bars(i, name, heights, edges, color=(BLUE, RED)[i])
     sheet.frame(i, f"{name} in 50 bins", name, "density", (-1.8, 1.8), (0, 0.4))
-sheet.show(f"uniform data and its INT8 values in 50 bins: highest over lowest inner bin "
-           f"{spread[0]:.2f} and {spread[1]:.2f}")
+sheet.show("uniform-bins", x=f"{spread[0]:.2f}", x_hat=f"{spread[1]:.2f}")
 
 # %% [markdown]
-# **先算。** 一格宽 $3.5/50$，格点相距 $s$。一格里装得下几个格点？最高的格和最低的格该差几倍？
+# 一个直方图区间宽 $3.5/50$，重建值相距 $s$。一个区间里有几个重建值？最高的区间和最低的区间该差几倍？
 
 # %%
 inside = (3.5 / 50 / q8.params.scale).item()
@@ -556,7 +593,7 @@ print(f"highest / lowest   predicted {(int(inside) + 1) / int(inside):.2f}", end
 print(f"measured {spread[1]:.2f}   (x itself, from sampling: {spread[0]:.2f})")
 
 # %% [markdown]
-# $\hat x$ 的「梳齿」不是量化的毛病。有的格装 5 个格点，有的装 6 个，直方图就高低不平。离散的数应当一级画一根线，像第 1 节的红线那样。
+# $\hat x$ 的“梳齿”不是量化的毛病。有的区间里有 5 个重建值，有的有 6 个，直方图就高低不平。离散的数应当一级画一根线，像第 1 节的红线那样。
 #
 # 还有三条：
 #
@@ -567,11 +604,11 @@ print(f"measured {spread[1]:.2f}   (x itself, from sampling: {spread[0]:.2f})")
 # ## 小结
 #
 # - 三个面板各有分工：分布看编码用得怎样，误差看还像不像均匀的噪声，对照看截断和 0。
-# - $e/s$ 的密度是 $\sum_k s\,p(s(k+u))$，步长小时是 1：健康的误差填满 $\pm\tfrac12$ 的方框，方差 $\tfrac1{12}$。
-# - 误差由信号决定；信号有周期，误差的频谱就是一根根谐波。
-# - $\lvert E_k\rvert^2/N$ 的平均就是噪声功率。抖动抹平谐波，不减小功率，前提是不截断。
-# - 峰值与均方根之比决定一层权重的 SQNR；它对输出的影响，要把网络跑一遍才知道。
+# - 没有截断时，$e/s$ 的密度是 $\sum_k s\,f(s(k+u))$；步长小时它接近 1，误差填满 $\pm\tfrac12$ 的方框，方差是 $\tfrac1{12}$（单位是 $s^2$）。
+# - 误差由信号决定；信号是正弦时，误差的频谱只有谐波。
+# - 频谱的平均高度等于噪声功率。减性抖动抹平谐波，不减小功率，前提是不截断。
+# - 用 `minmax` 时，峰值与均方根之比决定一层权重的 SQNR；这一层对网络输出的影响，要把网络运行一遍才知道。
 # - 一个总的 SQNR 会盖住局部的灾难。按行、按层、按通道看。
-# - 四种毛病各有一个数可以核对。
+# - 四种毛病各有一个数可以核对，比较时要用同样的数据。
 #
 # 下一章：[总结](06_summary.ipynb)，把全课的公式再验一遍。

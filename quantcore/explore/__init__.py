@@ -23,7 +23,7 @@ from .explorer import Control, Explorer
 
 __all__ = [
     "calibration", "chord", "clipping", "formats", "granularity", "grid", "outlier", "photo",
-    "quantization", "set_language", "shapes", "spectrum", "staircase", "workbench",
+    "quantization", "rate", "set_language", "shapes", "spectrum", "staircase", "workbench",
 ]  # fmt: skip
 
 GROUP = 16  # values that share a scale in the layout "per group"
@@ -55,7 +55,7 @@ def granularities() -> Control:
     return Control("granularity", tuple(LAYOUTS), "per tensor")
 
 
-def fit(x: Tensor, bits: int, symmetric: bool, **options) -> UniformQuantizer:
+def fit(x: Tensor, bits: int, symmetric: bool = True, **options) -> UniformQuantizer:
     """The signed quantizer of that bit width for x."""
     scheme = QuantizationScheme.from_bits(bits)
     return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
@@ -77,7 +77,12 @@ def quantization(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
         return visualization.draw_quantization(sheet, x, quantizer, drawn)
 
     return Explorer(
-        "quantization", Sheet(3), draw, bits_control(bits), check("symmetric", symmetric)
+        "quantization",
+        Sheet(3),
+        draw,
+        bits_control(bits),
+        check("symmetric", symmetric),
+        compare=True,
     )
 
 
@@ -89,7 +94,7 @@ def staircase(bits: int = 3, symmetric: bool = False, lo: float = -1, hi: float 
         return visualization.draw_staircase(sheet, fit(ends, bits, symmetric), lo, hi)
 
     controls = bits_control(bits), check("symmetric", symmetric)
-    return Explorer("staircase", Sheet(2, height=3.8), draw, *controls)
+    return Explorer("staircase", Sheet(2, height=3.8), draw, *controls, compare=True)
 
 
 def shapes(bits: int = 4, symmetric: bool = True, shape: str = "normal") -> Explorer:
@@ -100,7 +105,19 @@ def shapes(bits: int = 4, symmetric: bool = True, shape: str = "normal") -> Expl
         return visualization.draw_quantization(sheet, x, fit(x, bits, symmetric))
 
     controls = Control("shape", samples.SHAPES, shape), bits_control(bits, (2, 3, 4, 5, 6, 8))
-    return Explorer("shapes", Sheet(3), draw, *controls, check("symmetric", symmetric))
+    symmetry = check("symmetric", symmetric)
+    return Explorer("shapes", Sheet(3), draw, *controls, symmetry, compare=True)
+
+
+def rate(bits: int = 4, symmetric: bool = True, shape: str = "normal") -> Explorer:
+    """How often each code occurs, and how many bits an ideal code would give it: five shapes."""
+
+    def draw(sheet, shape, bits, symmetric):
+        x = samples.distribution(shape)
+        return figures.draw_rate(sheet, x, fit(x, bits, symmetric), bits)
+
+    controls = Control("shape", samples.SHAPES, shape), bits_control(bits, (2, 3, 4, 5, 6, 8))
+    return Explorer("rate", Sheet(2), draw, *controls, check("symmetric", symmetric))
 
 
 def workbench(x: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
@@ -115,7 +132,8 @@ def workbench(x: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
     controls = bits_control(bits, (2, 3, 4, 8)), check("symmetric", symmetric)
     # Two methods: with more of them there would be more states than a page may hold.
     method = Control("method", ("minmax", "mse"), "minmax")
-    return Explorer("workbench", Sheet(3), draw, *controls, granularities(), method)
+    layout = granularities()
+    return Explorer("workbench", Sheet(3), draw, *controls, layout, method, compare=True)
 
 
 def granularity(w: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
@@ -128,7 +146,8 @@ def granularity(w: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
         return visualization.draw_matrix(sheet, w, quantizer, bits)
 
     controls = bits_control(bits), check("symmetric", symmetric)
-    return Explorer("granularity", Sheet(3, height=3.8), draw, granularities(), *controls)
+    sheet = Sheet(3, height=3.8)
+    return Explorer("granularity", sheet, draw, granularities(), *controls, compare=True)
 
 
 def outlier(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
@@ -144,7 +163,8 @@ def outlier(x: Tensor, bits: int = 8, symmetric: bool = True) -> Explorer:
         return visualization.draw_range(sheet, with_outlier, quantizer, span, 64 * sigma)
 
     controls = bits_control(bits, (2, 3, 4, 6, 8)), check("symmetric", symmetric)
-    return Explorer("outlier", Sheet(2), draw, Control("size", (1, 4, 8, 16, 32, 64), 1), *controls)
+    size = Control("size", (1, 4, 8, 16, 32, 64), 1)
+    return Explorer("outlier", Sheet(2), draw, size, *controls, compare=True)
 
 
 def calibration(x: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
@@ -158,7 +178,7 @@ def calibration(x: Tensor, bits: int = 4, symmetric: bool = True) -> Explorer:
 
     method = Control("method", tuple(METHODS), "minmax")
     controls = bits_control(bits, (2, 3, 4, 6, 8)), check("symmetric", symmetric)
-    return Explorer("calibration", Sheet(2), draw, method, *controls)
+    return Explorer("calibration", Sheet(2), draw, method, *controls, compare=True)
 
 
 def clipping(bits: int = 4, clip: float = 3.0) -> Explorer:
@@ -188,7 +208,8 @@ def formats(format: str = "INT4") -> Explorer:
     def draw(sheet, format):
         return figures.draw_formats(sheet, format, four if format in four else eight, sources)
 
-    return Explorer("formats", Sheet(2), draw, Control("format", four + eight, format))
+    control = Control("format", four + eight, format)
+    return Explorer("formats", Sheet(2), draw, control, compare=True)
 
 
 def fewer_levels(x: Tensor, bits: int, lo: float, hi: float, dither: bool) -> Tensor:
@@ -214,7 +235,8 @@ def photo(image: Tensor, bits: int = 8, dither: bool = False) -> Explorer:
         return figures.draw_photo(sheet, image, fewer_levels(image, bits, 0, 1, dither), 2**bits)
 
     controls = bits_control(bits, range(1, 9)), check("dither", dither)
-    return Explorer("photo", Sheet(3, height=2.5, sharpness=1, axes=False), draw, *controls)
+    sheet = Sheet(3, height=2.5, sharpness=1, axes=False)
+    return Explorer("photo", sheet, draw, *controls, compare=True)
 
 
 def chord(bits: int = 8, dither: bool = False, rate: int = 16_000) -> Explorer:
@@ -226,7 +248,7 @@ def chord(bits: int = 8, dither: bool = False, rate: int = 16_000) -> Explorer:
         return figures.draw_sound(sheet, x, x_hat, rate, 2**bits), wav(x_hat, rate)
 
     controls = bits_control(bits, (1, 2, 3, 4, 6, 8)), check("dither", dither)
-    return Explorer("chord", Sheet(2), draw, *controls, original=wav(x, rate))
+    return Explorer("chord", Sheet(2), draw, *controls, original=wav(x, rate), compare=True)
 
 
 def wav(x: Tensor, rate: int) -> bytes:

@@ -74,6 +74,7 @@ class Explorer:
     draw      draw(sheet, **state) → line of numbers, or (line, WAV bytes)
     controls  one Control for each argument of `draw`
     original  a sound (WAV) to compare the frames' sounds with
+    compare   whether a picture can be kept as A, above the current one
 
     Raises ValueError where a start is not among the values, or the states are too many for a
     static page, and whatever `draw` raises for the start.
@@ -86,6 +87,7 @@ class Explorer:
         draw: Callable,
         *controls: Control,
         original: bytes | None = None,
+        compare: bool = False,
     ) -> None:
         for c in controls:
             if c.start not in c.values:
@@ -93,7 +95,7 @@ class Explorer:
                     f"{c.name}: {c.start!r} is not one of {list(c.values)}, which {name} offers"
                 )
         self.name, self.sheet, self.controls, self._draw = name, sheet, controls, draw
-        self.original = original
+        self.original, self.compare = original, compare
         if len(self.states()) > MOST_STATES:
             raise ValueError(f"controls: {len(self.states())} states, at most {MOST_STATES}")
         self.start = tuple(c.start for c in controls)

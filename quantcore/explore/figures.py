@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from ..calibration import clipping_noise
-from ..information import spectrum, sqnr_db
+from ..information import entropy, spectrum, sqnr_db
 from ..quantizer import UniformQuantizer
 from ..schemes import format_levels, round_to_levels
-from ..sheet import BLUE, GREEN, INK, ORANGE, PURPLE, RED, Sheet
+from ..sheet import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, Sheet
 from ..visualization import numbers, params_numbers, spikes, stride, thin
 
 
@@ -102,8 +102,30 @@ def draw_grid(sheet: Sheet, quantizer: UniformQuantizer, lo: float, hi: float) -
     return numbers(qmin=p.qmin, qmax=p.qmax, **params_numbers(p), codes=len(codes), unused=unused)
 
 
+def draw_rate(sheet: Sheet, x: Tensor, quantizer: UniformQuantizer, bits: int) -> str:
+    """How often each code occurs; the length -log2 p of each, the bits stored and their mean."""
+    codes = quantizer.quantize(x)
+    at, counts = codes.unique(return_counts=True)
+    p, rate = counts.double() / codes.numel(), entropy(codes)
+    qmin, qmax = quantizer.params.qmin, quantizer.params.qmax
+    across, width = (qmin - 0.7, qmax + 0.7), thin(1, qmax - qmin + 1.4, 2)
+    ticks = {"xticks": range(qmin, qmax + 1, max(1, 2**bits // 8))}
+    sheet.frame(0, "how often", "q", "probability", across, (0, 1.1 * p.max().item()), **ticks)
+    sheet.line(0, "p", *spikes(at.float(), p), color=BLUE)
+    sheet.line(0, "all alike", across, [2.0**-bits] * 2, color=GRAY, linestyle="--")
+    sheet.legend(0)
+    sheet.frame(1, "how many bits", "q", "bits", across, (0, 14), **ticks)
+    sheet.line(1, "-log2 p", *spikes(at.float(), -p.log2()), color=BLUE)
+    for i, name in enumerate(("p", "-log2 p")):
+        sheet.restyle(i, name, linewidth=2.5 * width)
+    sheet.line(1, "stored b", across, [bits] * 2, color=GRAY, linestyle="--")
+    sheet.line(1, "mean H", across, [rate] * 2, color=RED)
+    sheet.legend(1)
+    return numbers(b=bits, H=rate, used=len(at), SQNR=sqnr_db(x, quantizer(x)))
+
+
 def reached(name: str, x: Tensor) -> float:
-    """The SQNR of x in a format, scaled so that its largest value meets the largest level."""
+    """The SQNR of x in a format, scaled so that the largest magnitudes meet."""
     levels, x = format_levels(name), x.double() / x.abs().max()
     return sqnr_db(x, round_to_levels(x, levels / levels.abs().max()))
 
@@ -111,7 +133,7 @@ def reached(name: str, x: Tensor) -> float:
 def draw_formats(
     sheet: Sheet, name: str, rivals: tuple[str, ...], sources: dict[str, Tensor]
 ) -> str:
-    """A format's levels, laid out so that the largest is 1; the SQNR that it and others reach.
+    """A format's levels, largest magnitude 1, and the SQNR that it and others reach.
 
     rivals: three formats of as many bits, this one among them. The line of numbers says what
     this one reaches for each source, and for which it is the best of the three.

@@ -16,9 +16,9 @@ from string import Template
 
 import ipywidgets as widgets
 
-from ..words import label, option
+from ..words import chosen, kept, label, option
 from . import cells
-from .explorer import DRAWING, Control, Explorer
+from .explorer import DRAWING, Control, Explorer, LiveFrame
 
 # A still picture stands above each live figure in the notebook, for when there is no kernel.
 STYLE = Template("""<style>
@@ -30,6 +30,10 @@ STYLE = Template("""<style>
   font-family: var(--jp-content-font-family); font-size: var(--jp-content-font-size1);
 }
 .qc-live .jupyter-widgets-disconnected::before { display: none; }
+.qc-live .qc-a:not(:has(img)) { display: none; }
+.qc-live:has(.qc-a img) > .qc-line code::before {
+  content: "B"; font-weight: 700; margin-right: 2ch;
+}
 .qc-live.jupyter-widgets-disconnected .widget-hbox { opacity: .5; pointer-events: none; }
 </style>""")
 
@@ -45,8 +49,10 @@ SCRIPT = Template("""<script>(function () {
     if (node.getAttribute(name) !== value) node.setAttribute(name, value);
   }
   function mend(live) {
-    const image = live.querySelector('img'), alt = live.querySelector('.qc-alt');
-    if (image && alt) set(image, 'alt', alt.textContent);
+    for (const alt of live.querySelectorAll('.qc-alt')) {
+      const image = [...(alt.closest('.qc-a') || live).querySelectorAll('img')].at(-1);
+      if (image) set(image, 'alt', alt.textContent);
+    }
     for (const row of live.querySelectorAll('.widget-slider')) {
       const handle = row.querySelector('.noUi-handle');
       const name = row.querySelector('.widget-label'), value = row.querySelector('.widget-readout');
@@ -54,6 +60,10 @@ SCRIPT = Template("""<script>(function () {
       set(handle, 'aria-label', name.textContent);
       set(handle, 'aria-valuetext', value.textContent);
       set(value, 'tabindex', '-1');
+    }
+    for (const asked of live.querySelectorAll('.qc-asked')) {
+      set(live, 'role', 'group');
+      set(live, 'aria-label', asked.textContent);
     }
     for (const line of live.querySelectorAll('.qc-line')) set(line, 'aria-live', 'polite');
     for (const audio of live.querySelectorAll('audio')) {
@@ -114,15 +124,14 @@ def install() -> None:
 
 def view(explorer: Explorer) -> widgets.VBox:
     """The controls, the picture, the line of numbers, the sounds; freed with its cell."""
-    # Wider than it is drawn, where there is room: the last row of a class reads the text then.
-    widest = round(1.25 * explorer.size[0])
-    width = widgets.Layout(width="100%", max_width=f"{widest}px", height="auto")
-    image, line = widgets.Image(format="jpeg", layout=width), widgets.HTML()
+    image, line = _picture(explorer), widgets.HTML()
     line.add_class("qc-line")
     inputs = [_input(c) for c in explorer.controls]
     sounds = [("quantized", b""), ("original", explorer.original)] if explorer.original else []
     players = [widgets.Audio(value=wav, autoplay=False, loop=False) for _, wav in sounds]
     ahead = explorer.ahead = Ahead(explorer)
+
+    keeper = Keeper(explorer) if explorer.compare else None
 
     def show(change=None) -> None:
         with DRAWING:  # whoever comes last reads the newest values, and shows them last
@@ -135,16 +144,16 @@ def view(explorer: Explorer) -> widgets.VBox:
         try:
             frame = explorer.live_frame(*state)
             image.value = frame.jpeg
-            text, alt = (html.escape(t) for t in (frame.line, explorer.alt(state, frame.line)))
-            line.value = (
-                f'<code style="white-space:pre-wrap">{text}</code>'
-                f'<span class="qc-alt" hidden>{alt}</span>'
-            )
+            line.value = _said(html.escape(frame.line), explorer.alt(state, frame.line))
+            if keeper:
+                keeper.current = state, frame
             for player in players[:1]:
                 player.value = frame.sound
             image.layout.visibility = "visible"
         except Exception as error:  # shown in place, in the figure's own box
             explorer.errors.append(error)
+            if keeper:
+                keeper.current = None
             image.layout.visibility = "hidden"
             message = html.escape(f"{type(error).__name__}: {error}")
             line.value = f'<span role="alert">{label("error")}: <code>{message}</code></span>'
@@ -152,19 +161,81 @@ def view(explorer: Explorer) -> widgets.VBox:
     for i in inputs:
         i.observe(show, "value")
     show()
-    box = widgets.HBox(inputs, layout=widgets.Layout(flex_flow="row wrap"))
+    buttons, above = (keeper.buttons, [keeper.box]) if keeper else ([], [])
+    box = widgets.HBox([*inputs, *buttons], layout=widgets.Layout(flex_flow="row wrap"))
     style = widgets.HTML(STYLE.substitute(gone=json.dumps(label("gone"), ensure_ascii=False)))
-    heard = [_named(name, player) for (name, _), player in zip(sounds, players, strict=True)]
-    figure = widgets.VBox([box, image, line, *heard, style])
+    heard = [_named(label(name), player) for (name, _), player in zip(sounds, players, strict=True)]
+    figure = widgets.VBox([box, *above, image, line, *heard, style])
     figure.add_class("qc-live")
     cells.shown(explorer, figure)
     return figure
 
 
+class Keeper:
+    """A picture that is kept as A above the current one, with its settings and its numbers."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer = explorer
+        self.current: tuple[tuple, LiveFrame] | None = None  # what the figure shows
+        self.line = widgets.HTML()
+        self.line.add_class("qc-line")
+        self.box = widgets.VBox([self.line])
+        self.box.add_class("qc-a")
+        self.buttons = [_button(name) for name in ("keep", "drop")]
+        for button, press in zip(self.buttons, (self.keep, self.drop), strict=True):
+            button.on_click(press)
+        self.buttons[1].layout.visibility = "hidden"  # its place is kept
+
+    def keep(self, _=None) -> None:
+        """Show the current picture as A, in the place of the last one; nothing is drawn."""
+        if self.current is None:  # an error
+            return
+        state, frame = self.current
+        words = f"{chosen(self.explorer.named(state))}   {frame.line}"
+        alt = kept(self.explorer.alt(state, frame.line))
+        self.line.value = _said(f"<b>A</b>  {html.escape(words)}", alt)
+        if len(self.box.children) == 1:
+            parts: list[widgets.Widget] = [_picture(self.explorer)]
+            if frame.sound:
+                parts.append(_named("A", widgets.Audio(autoplay=False, loop=False)))
+            self.box.children = [self.line, *parts]
+        self.box.children[1].value = frame.jpeg
+        if frame.sound:
+            self.box.children[2].children[1].value = frame.sound
+        self.buttons[1].layout.visibility = "visible"
+
+    def drop(self, _=None) -> None:
+        """Take A away."""
+        parts, self.box.children = self.box.children[1:], [self.line]
+        for part in parts:
+            cells.close(part)
+        self.line.value = ""
+        self.buttons[1].layout.visibility = "hidden"
+
+
+def _picture(explorer: Explorer) -> widgets.Image:
+    """An empty image, wider than it is drawn where there is room: to be read in the last row."""
+    widest = round(1.25 * explorer.size[0])
+    layout = widgets.Layout(width="100%", max_width=f"{widest}px", height="auto")
+    return widgets.Image(format="jpeg", layout=layout)
+
+
+def _said(markup: str, alt: str) -> str:
+    """A line of words and numbers, and hidden in it the alt text of its picture."""
+    return (
+        f'<code style="white-space:pre-wrap">{markup}</code>'
+        f'<span class="qc-alt" hidden>{html.escape(alt)}</span>'
+    )
+
+
 def _named(name: str, player: widgets.Audio) -> widgets.HBox:
-    row = widgets.HBox([widgets.Label(label(name)), player])
+    row = widgets.HBox([widgets.Label(name), player])
     row.add_class("qc-sound")
     return row
+
+
+def _button(name: str) -> widgets.Button:
+    return widgets.Button(description=label(name), layout=widgets.Layout(width="auto"))
 
 
 def _input(c: Control) -> widgets.Widget:

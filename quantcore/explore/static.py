@@ -10,7 +10,7 @@ from string import Template
 
 from PIL import Image
 
-from ..words import label, option
+from ..words import chosen, kept, label, option
 
 BUDGET = 1_500_000  # bytes of HTML that one figure may take
 PAGE_ITSELF = 60_000  # of these, for everything but the frames: the first frame comes twice
@@ -38,14 +38,23 @@ background:#fff;border-radius:6px}
 white-space:pre-wrap}
 .qc-explorer .qc-sound{display:flex;max-width:34em}
 .qc-explorer audio{flex:1;min-width:0}
+.qc-explorer button{font:inherit;min-height:2.2em;padding:.1em .8em;color:inherit;background:none;
+border:1px solid;border-radius:6px;cursor:pointer}
+.qc-explorer .qc-a p{margin:0;font-family:ui-monospace,monospace;font-size:.8em;
+white-space:pre-wrap}
+.qc-explorer .qc-a:has(img){margin-bottom:.6em}
+.qc-explorer .qc-a:has(img)~figcaption::before{content:"B";font-weight:700;margin-inline-end:2ch}
+@media print{.qc-explorer :is(button,.qc-a){display:none}}
 </style>
-<div class="qc-controls">$inputs</div>
+<div class="qc-controls">$inputs$buttons</div>$kept
 <img alt="$alt" src="$src" width="$width" height="$height">
 <figcaption aria-live="polite">$line</figcaption>$audio
 <script type="application/json">$frames</script>
 <script>$script</script>
 </figure>""")
 
+# Where a picture that is kept stands; its words are heard when they come.
+KEPT = '\n<div class="qc-a" data-kept="{}"><p aria-live="polite"></p></div>'
 SCRIPT = """(function () {
   const figure = document.currentScript.parentElement;
   const frames = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
@@ -55,17 +64,16 @@ SCRIPT = """(function () {
   const part = i => ({checkbox: 'checked', range: 'value'})[i.type] || 'selectedIndex';
   const index = i => +i[part(i)];
   const first = inputs.map(i => i[part(i)]);
+  const chosen = () => frames[inputs.reduce((at, i) => at * +i.dataset.count + index(i), 0)];
   function show() {
-    let at = 0;
     for (const i of inputs) {
-      at = at * +i.dataset.count + index(i);
       if (i.type === 'range') {
         const text = JSON.parse(i.dataset.values)[+i.value];
         i.nextElementSibling.value = text;
         i.setAttribute('aria-valuetext', text);
       }
     }
-    const frame = frames[at];
+    const frame = chosen();
     image.src = frame.src; image.alt = frame.alt; line.textContent = frame.line;
     if (audio && audio.getAttribute('src') !== frame.sound) {
       // The new sound goes on where the old one was.
@@ -78,6 +86,28 @@ SCRIPT = """(function () {
     }
   }
   for (const i of inputs) i.addEventListener('input', show);
+  const a = figure.querySelector('.qc-a'), [keep, drop] = figure.querySelectorAll('button');
+  function empty() {
+    a.querySelector('p').textContent = '';
+    a.querySelectorAll('img,audio').forEach(part => part.remove());
+  }
+  if (a) {
+    keep.addEventListener('click', function () {
+      const frame = chosen(), picture = image.cloneNode(), letter = document.createElement('b');
+      empty();
+      letter.textContent = 'A';
+      a.querySelector('p').append(letter, '  ' + frame.chosen + '   ' + frame.line);
+      picture.src = frame.src; picture.alt = a.dataset.kept + frame.alt;
+      a.append(picture);
+      if (audio) {
+        const sound = audio.cloneNode();
+        sound.src = frame.sound; sound.setAttribute('aria-label', 'A');
+        a.append(sound);
+      }
+      drop.hidden = false;
+    });
+    drop.addEventListener('click', function () { empty(); drop.hidden = true; keep.focus(); });
+  }
   // A reloaded page keeps the inputs' values, and paper has no sliders: show what they say.
   window.addEventListener('pageshow', show);
   window.addEventListener('beforeprint', function () {
@@ -105,6 +135,8 @@ def static_html(explorer) -> str:
         width=width,
         height=height,
         inputs="".join(_input(c) for c in explorer.controls),
+        buttons=_buttons() if explorer.compare else "",
+        kept=KEPT.format(html.escape(kept(""))) if explorer.compare else "",
         src=first["src"],
         alt=html.escape(first["alt"]),
         line=html.escape(first["line"]),
@@ -128,6 +160,8 @@ def _draw(explorer, states: list[tuple]) -> tuple[list[dict[str, str]], list[byt
         frame = explorer.frame(*state)
         pictures.append(_webp(frame.picture, **LOSSLESS))
         entry = {"line": frame.line, "alt": explorer.alt(state, frame.line)}
+        if explorer.compare:
+            entry["chosen"] = chosen(explorer.named(state))
         if frame.sound:
             entry["sound"] = _url("audio/wav", frame.sound)
         entries.append(entry)
@@ -148,6 +182,11 @@ def _fitting(pictures: list[bytes], room: int, name: str) -> list[str]:
         else:
             return sources
     raise ValueError(f"{name}: its frames do not fit in {BUDGET} bytes; use fewer")
+
+
+def _buttons() -> str:
+    keep, drop = (html.escape(label(name)) for name in ("keep", "drop"))
+    return f'<button type="button">{keep}</button><button type="button" hidden>{drop}</button>'
 
 
 def _input(control) -> str:

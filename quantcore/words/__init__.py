@@ -56,20 +56,28 @@ def spoken(line: str) -> str:
     return _words("said", "comma").join(part.strip() for part in line.split("   "))
 
 
-def describe(name: str, state: dict[str, object], line: str) -> str:
-    """What a figure with controls shows, its settings, its line of numbers, in sentences.
-
-    A figure that the course does not have is called by its name.
-    """
-    chosen = (
+def chosen(state: dict[str, object]) -> str:
+    """The settings of the controls, in one line."""
+    return _words("said", "comma").join(
         switch(key, value)
         if isinstance(value, bool)
         else _words("said", "pair").format(name=label(key), value=option(value))
         for key, value in state.items()
     )
+
+
+def kept(alt: str) -> str:
+    """The description of a picture that is kept as A beside the current one."""
+    return _words("said", "kept") + alt
+
+
+def describe(name: str, state: dict[str, object], line: str) -> str:
+    """What a figure with controls shows, its settings, its line of numbers, in sentences.
+
+    A figure that the course does not have is called by its name.
+    """
     seen = catalogue(_language)["figures"].get(ALIKE.get(name, name), f"{name}.")
-    chosen = _words("said", "comma").join(chosen)
-    return _words("said", "whole").format(seen=seen, chosen=chosen, line=spoken(line))
+    return _words("said", "whole").format(seen=seen, chosen=chosen(state), line=spoken(line))
 
 
 def picture(key: str, **values: object) -> str:
@@ -89,6 +97,11 @@ def picture(key: str, **values: object) -> str:
         wants, given = (", ".join(sorted(names)) or "none" for names in (expected, values))
         raise TypeError(f"{key!r} has the fields {wants}; given: {given}")
     return sentence.format(**values)
+
+
+def entry(table: str, key: str) -> Any:
+    """What a table holds under a key: a text, a list of them, or a table of its own."""
+    return _words(table, key)
 
 
 def fields(sentence: str) -> set[str]:
