@@ -186,7 +186,7 @@ def test_a_right_chapter_passes(check, monkeypatch, tmp_path):
 AT = {"text": 2, "predict": 3, "measured": 4, "task": 5, "stub": 6, "check": 7, "solution": 8}
 WRONG = [
     (calls_in_other_ways, "predict", 'x = exercises.predict("zero-point-sign")', "alone in it"),
-    (calls_in_other_ways, "check", '1\nexercises.check("symmetric-scale", my_scale)', "alone in it"),
+    (calls_in_other_ways, "check", '1\nexercises.check("symmetric-scale", my)', "alone in it"),
     (unknown_names, "predict", 'exercises.predict("byte-5d")', "each of its PREDICTIONS once"),
     (unknown_names, "check", 'exercises.check("pack-int4", my_scale)', "each of its EXERCISES"),
     (predictions_out_of_place, "text", "# 参数", "the question stands"),
