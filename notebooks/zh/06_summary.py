@@ -304,7 +304,7 @@ verify([
 # %% [markdown]
 # ### 参数：P1 到 P12
 #
-# 数据取 $[2, 2.5, 3]$（P1、P2、P3），$[-1, 3]$（P3，这时 $q_{\min} - x_{\min}/s = -64.25$，要舍入），以及标准正态样本（P4 到 P8）。P4、P6、P7 与 PyTorch 的观察器比较：观察器总是用编码范围的一半作除数，编码取 $[-7, 7]$ 时就是 P4，取 $[-8, 7]$ 时是 P6。P8 数的是真正的字节。
+# 数据取 $[2, 2.5, 3]$（P1、P2），$[-1, 3]$ 和 $[-1, 1.8]$（P3，这时 $q_{\min} - x_{\min}/s$ 是 $-64.25$ 和 $-36.93$，都要舍入），以及标准正态样本（P4 到 P8）。P4、P6、P7 与 PyTorch 的观察器比较：观察器总是用编码范围的一半作除数，编码取 $[-7, 7]$ 时就是 P4，取 $[-8, 7]$ 时是 P6。P8 数的是真正的字节。
 
 # %% tags=["fold"]
 def observed(x, qmin, qmax, scheme=torch.per_tensor_symmetric):
@@ -322,8 +322,8 @@ shifted, mixed = params([2.0, 2.5, 3.0], 8, False, signed=False), params([-1.0, 
 affine = observed(w.abs(), 0, 15, torch.per_tensor_affine)
 verify([
     ("P1, P2 scale of [2, 2.5, 3], uint8", 3 / 255, shifted.scale, 1e-7),
-    ("P3 its zero point", 0, shifted.zero_point, 0),
     ("P3 zero point of [-1, 3], int8", -64, mixed.zero_point, 0),
+    ("P3 zero point of [-1, 1.8], int8", -37, params([-1.0, 1.8], 8, False).zero_point, 0),
     ("P4 as PyTorch, codes -7 to 7", observed(w, -7, 7), params(w, 4).scale, 1e-6),
     ("P5 largest |x| in steps", 8, reach / params(w, 4, full_range=True).scale, 1e-5),
     ("P6 as PyTorch, codes -8 to 7", observed(w, -8, 7), reach / 7.5, 1e-6),
@@ -622,7 +622,7 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 #
 # <details><summary>参考答案</summary>
 #
-# 会。总功率不变，最大值却变小了：50 被分摊到 64 个分量上，每个只得到 $50/\sqrt{64}$。
+# 会。总功率不变，最大值却变小了：50 被分摊到 64 个分量上，每个只得到 $50/\sqrt{64}$，再加上其余 63 个数带来的一点。
 #
 # 旋转以前，$s^2/12$ 不成立：63 个数都变成 0，噪声就是这 63 个数自己的功率。旋转以后，误差是均匀的，V3 可以用。
 #
