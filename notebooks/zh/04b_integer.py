@@ -255,7 +255,7 @@ print("mean size of each term:", [f"{t.double().abs().mean().item():.1e}" for t 
 #
 # 权重对称可以省掉第 2、4 项，输入对称可以省掉第 3、4 项。代价是对称的网格可能浪费编码。下面的图画的是权重。
 #
-# **【操作】** 先估计，再操作：保持 8 位，勾选与取消“对称”，SQNR 相差多少？降到 4 位，差别变大还是变小？
+# **【操作】** 先估计，再操作：保持 8 位，勾选与取消“对称”，量化信噪比（SQNR）相差多少？降到 4 位，差别变大还是变小？
 
 # %%
 explore.quantization(layer.weight, bits=8, symmetric=True)
