@@ -154,7 +154,7 @@ def _in_file(path: Path) -> tuple[Loads, list[str]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
-        raise FileNotFoundError(f"source: there is no file {path}; the folder is {Path.cwd()}")
+        raise FileNotFoundError(f"source: there is no file {path.absolute()}; use another path")
     if path.is_dir():
         found = sorted(p.name for p in path.glob("*.safetensors"))
         raise ValueError(f"source: {path} is a folder; use one of its files {found}")

@@ -96,7 +96,7 @@ def test_tensors_are_loaded_one_at_a_time(path, monkeypatch):
 @pytest.mark.parametrize(
     ("source", "error", "words"),
     [
-        ("nowhere.safetensors", FileNotFoundError, "source: there is no file nowhere.safetensors"),
+        ("nowhere.safetensors", FileNotFoundError, "source: there is no file /.*nowhere.safetensors; use"),
         (torch.nn.Linear(2, 2), TypeError, "found Linear; for a model use model.state_dict()"),
         (None, TypeError, "found NoneType"),
         ({}, ValueError, "source: found no float tensor among 0 tensors"),
