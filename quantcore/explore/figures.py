@@ -14,7 +14,7 @@ from ..information import entropy, spectrum, sqnr_db
 from ..quantizer import UniformQuantizer
 from ..schemes import format_levels, round_to_levels
 from ..sheet import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, Sheet
-from ..visualization import numbers, params_numbers, spikes, stride, thin
+from ..visualization import DECIBELS, numbers, params_numbers, spikes, stride, thin
 
 
 def draw_photo(sheet: Sheet, image: Tensor, image_hat: Tensor, levels: int) -> str:
@@ -195,7 +195,8 @@ def draw_accuracy(
     for i, name in enumerate(list(here)[:2]):
         low, high = (end(each[name] for each in measured.values()) for end in (min, max))
         room = 0.06 * (high - low) or 1.0
-        sheet.frame(i, granularity, "bit width b", name, (1.7, 8.3), (low - room, high + room))
+        label = f"{name}, dB" if name in DECIBELS else name
+        sheet.frame(i, granularity, "bit width b", label, (1.7, 8.3), (low - room, high + room))
         for choice, look in (("symmetric", (BLUE, "o")), ("asymmetric", (GREEN, "s"))):
             rest = (choice == "symmetric", granularity)
             found = {b: each[name] for (b, *other), each in measured.items() if (*other,) == rest}
