@@ -22,12 +22,13 @@ from .params import QuantizationParams
 from .quantizer import UniformQuantizer
 from .schemes import QuantizationScheme, float_levels, nf4_levels
 
-# These need matplotlib and ipywidgets, so they load when they are first used.
+# These need matplotlib, ipywidgets, hypothesis, so they load when they are first used.
 _LATER = {
     "visualize_quantization": "visualization",
     "visualization": "visualization",
     "schematics": "schematics",
     "explore": "explore",
+    "exercises": "exercises",
 }
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "QuantizationScheme",
     "UniformQuantizer",
     "entropy",
+    "exercises",
     "explore",
     "fixed_point_multiplier",
     "float_levels",

@@ -27,8 +27,8 @@
 # | 1 为什么要量化 | 20 分钟 |
 # | 2 量化噪声功率 | 35 分钟 |
 # | 3 量化信噪比 | 15 分钟 |
-# | 4 截断与分辨率 | 15 分钟 |
-# | 小结 | 5 分钟 |
+# | 4 截断与分辨率 | 16 分钟 |
+# | 小结 | 4 分钟 |
 # | ★ 选读 | 5 分钟 |
 #
 # 系统的介绍可参考综述（[Gray & Neuhoff，1998](references.ipynb)），量化噪声的细节可参考专著（[Widrow & Kollár，2008](references.ipynb)）。
@@ -156,16 +156,15 @@ ways = {
 
 # %% tags=["fold", "nbval-ignore-output"]
 # Times belong to the machine, so this output is not compared.
-print("                    operations per stored byte            time, ms")
-print("                    1 vector   32 vectors       1 vector   32 vectors")
+print("                    operations per byte            time, ms")
+print("vectors                   1        32            1           32")
 for what, (stmt, t) in ways.items():
+    print(f"{what:17} {2 * w.numel() / t.nbytes:9.1f} {64 * w.numel() / t.nbytes:9.1f}", end="")
     for n in (1, 32):
-        print(f"{what if n == 1 else '':17}{2 * n * w.numel() / t.nbytes:11.1f}", end="")
-    for n in (1, 32):
-        print(f"{milliseconds(stmt, torch.randn(4096, n, device=device)):15.2f}", end="")
+        print(f"{milliseconds(stmt, torch.randn(4096, n, device=device)):13.2f}", end="")
     print()
 ms = milliseconds("torch._int_mm(v, q8.T)", codes)
-print(f"4 int8 arithmetic {'-':>10} {64 * w.numel() / q8.nbytes:11.1f} {'-':>14} {ms:14.2f}")
+print(f"4 int8 arithmetic {'-':>9} {64 * w.numel() / q8.nbytes:9.1f} {'-':>12} {ms:12.2f}")
 
 # %% [markdown]
 # 第 2、3 种的字节少了，通常却比第 1 种**更慢**，第 3 种最慢：它们先要在内存里写出一份 float32 的权重，再照旧做浮点乘法。实际的推理引擎会做**算子融合**（kernel fusion）：编码读入寄存器后才解包、反量化，紧接着参与乘法，float32 权重始终不写回内存，这样才能拿到省下来的时间。
@@ -189,9 +188,9 @@ print(f"4 int8 arithmetic {'-':>10} {64 * w.numel() / q8.nbytes:11.1f} {'-':>14}
 # $$
 # 〔[N2](06_summary.ipynb#公式总表)〕
 #
-# 误差的均方 $\sigma_q^2$ 叫[**量化噪声功率**](glossary.ipynb#信息论)（quantization noise power；[Bennett，1948](references.ipynb)）。注意推导里没有出现 $x$ 的分布，它全藏在“假设”两个字里。
+# $\sigma_q^2$ 叫[**量化噪声功率**](glossary.ipynb#信息论)（quantization noise power；[Bennett，1948](references.ipynb)）。注意推导里没有出现 $x$ 的分布，它全藏在“假设”两个字里。
 #
-# 我们把最简单的量化器写出来：重建值是 $\Delta$ 的全体整数倍，没有范围，所以不会截断。再用三种分布各一百万个数，对照 `quantcore` 的 INT8 量化器。
+# 我们把最简单的量化器写出来：重建值是 $\Delta$ 的全体整数倍，没有范围，所以不会**饱和截断**（clipping，也叫限幅、饱和，即超出范围的值停在最外面的重建值上；以下简称截断）。再用三种分布各一百万个数，对照 `quantcore` 的 INT8 量化器。
 
 # %%
 def nearest(x, step):
@@ -249,7 +248,7 @@ for step in (0.5, 1.0, 2.0, 3.0, 4.0):
 # %% [markdown]
 # 括号里是实测值比 $\Delta^2/12$ 多或少的百分比，其中 0.1% 左右是抽样误差。
 #
-# 对高斯，$\Delta = \sigma$ 时还看不出差别，到 $\Delta = 3\sigma$ 公式才明显偏大：$\Delta^2/12$ 的适用范围比人们通常以为的更宽。但这要归功于高斯的光滑。拉普拉斯的密度在 0 处有一个尖角，同样的步长已经差了几个百分点。网络的权重常常介于两者之间，所以位宽很低时，$\Delta^2/12$ 只是估计。
+# 对高斯，$\Delta = \sigma$ 时还看不出差别，到 $\Delta = 3\sigma$ 公式才明显偏大：$\Delta^2/12$ 的适用范围比人们通常以为的更宽。但这要归功于高斯的光滑。拉普拉斯的密度在 0 处有一个尖角，同样的步长已经差了几个百分点。所以位宽很低时，$\Delta^2/12$ 准不准要看数据的形状。
 #
 # 常用的充分条件是：密度光滑，步长足够小，没有截断（[Bennett，1948](references.ipynb)）。
 #
@@ -335,7 +334,7 @@ for name, (x, step, ratio) in cases.items():
 # %% [markdown]
 # ### 失效情形三：信号超出范围
 #
-# 真正的量化器只有有限个量化级。$x$ 超出最外面的重建值时，$\hat x$ 停在那里不动，这叫**饱和截断**（clipping，也叫限幅、饱和），以下简称截断。这时 $e$ 不再限于 $\pm\Delta/2$，可以任意大。下面把范围固定在 $\pm2\sigma$，只加位宽：
+# 真正的量化器只有有限个量化级。$x$ 超出最外面的重建值就被截断，$e$ 不再限于 $\pm\Delta/2$，可以任意大。下面把范围固定在 $\pm2\sigma$，只加位宽：
 
 # %%
 print("b   step^2/12    measured")
@@ -513,7 +512,7 @@ sums = {  # the error of one value has this mean and this standard deviation
 
 # %% tags=["predict"]
 counts = (1, 100, 10_000)
-print("rms of the sum of    " + "".join(f"{f'{n} errors':>21}" for n in counts))
+print("rms of the sum of    " + "".join(f"{f'{n} terms':>21}" for n in counts))
 print(f"{'':21}" + "  predicted  measured" * 3)
 for name, (e, mean, deviation) in sums.items():
     print(f"{name:21}", end="")
@@ -644,7 +643,7 @@ sheet.show("information-three-sources", bits=widths[-1], **last)
 # - **高斯**在 1 位时偏低：步长是 $4\sigma$，太大了。偏的方向却和第 2 节相反。那里 0 是一个重建值（**中平型**量化器），噪声比 $\Delta^2/12$ 小；这里 0 是两个量化区间的分界，两级在 $\pm2\sigma$（**中升型**），0 附近的大量数据都错近 $2\sigma$，噪声比 $\Delta^2/12$ 大。两种类型在[率失真](01b_rate_distortion.ipynb)一章细讲。
 # - **高斯**在 8 位以上弯了下来，再加位宽也没有用。公式只算了量化区间以内的误差，没有算 $4\sigma$ 以外被截断的那一点；位宽越高，那一点越显眼。
 #
-# 前两条的方向可以验证。同样的步长，只挪动量化级的位置：
+# 前两条的方向可以验证。我们只挪动量化级的位置，预测各用自己的步长：
 
 # %%
 outermost = 2 / 3  # step of a sine's 2 bits when its outermost levels lie at its peaks
@@ -674,7 +673,7 @@ for name, (x, x_hat, step) in rows.items():
 # \quad\Rightarrow\quad A = \frac{2^b}{2^b - 1}\,c, \qquad \frac{2A}{2^b} = \frac{2c}{2^b - 1}
 # $$
 #
-# 第三种是 `quantcore` 的对称量化（[量化参数](03_params.ipynb)一章）：0 是重建值，最外面的编码取 $\pm(2^{b-1} - 1)$，中间有 $2^b - 2$ 个步长，$s = \max\lvert x \rvert / (2^{b-1} - 1)$。如果都把范围写成 $\pm 1$，三种步长并不相等：
+# 第三种是 `quantcore` 的对称量化（[量化参数](03_params.ipynb)一章）：0 是重建值，最外面的编码取 $\pm(2^{b-1} - 1)$，中间有 $2^b - 2$ 个步长，$s = \max\lvert x \rvert / (2^{b-1} - 1)$。范围都写成 $\pm 1$ 时，三种步长是：
 
 # %% tags=["fold"]
 print("b    2A/2^b   2c/(2^b - 1)   max/(2^(b-1) - 1)   dB lost to the first")
@@ -688,7 +687,7 @@ for b in (2, 4, 6, 8):
 #
 # 范围以内的误差来自舍入，叫[**颗粒噪声**](glossary.ipynb#信息论)（granular noise）；范围以外的误差来自截断，叫[**过载噪声**](glossary.ipynb#信息论)（overload noise）。设 $\sigma = 1$，密度 $f(x)$ 关于 0 对称。颗粒噪声就是把 $\Delta^2/12$ 限制在范围以内：$D_g \approx \frac{\Delta^2}{12}\, P(\lvert x \rvert \le c)$。〔[N8](06_summary.ipynb#公式总表)〕
 #
-# 范围以外的值都变成 $\pm c$。对高斯，$f'(x) = -x f(x)$，于是 $\int_c^\infty x f\,\mathrm{d}x = f(c)$，分部积分得 $\int_c^\infty x^2 f\,\mathrm{d}x = \big[-x f\big]_c^\infty + \int_c^\infty f\,\mathrm{d}x = c f(c) + P(x > c)$。展开平方再代入：
+# 范围外的值都变成 $\pm c$。对高斯，$f'(x) = -x f(x)$，于是 $\int_c^\infty x f\,\mathrm{d}x = f(c)$，分部积分得 $\int_c^\infty x^2 f\,\mathrm{d}x = \big[-x f\big]_c^\infty + \int_c^\infty f\,\mathrm{d}x = c f(c) + P(x > c)$。展开平方再代入：
 #
 # $$
 # \begin{aligned}
@@ -747,13 +746,13 @@ for b in range(2, 9):
 #
 # <details><summary>参考答案</summary>
 #
-# 多一位，最好的 $c$ 也变大，步长没有减到一半。“每位 6 dB”要求范围不变，而且没有截断。对高斯，这两条不能同时满足。
+# 多一位，最好的 $c$ 也变大，步长减不到一半。“每位 6 dB”要求范围不变，而且没有截断。对高斯，这两条不能同时满足。
 #
 # </details>
 #
 # ### 最小值到最大值，是最保险的范围吗
 #
-# 取最小值到最大值作范围，什么也不截断，听上去最稳妥。
+# 取最小值到最大值作范围，什么也不截断，似乎最稳妥。
 #
 # **【预测】** 同样是高斯，样本从一千个增加到一百万个。最大值怎样变？4 位量化的噪声怎样变？
 

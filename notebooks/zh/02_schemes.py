@@ -30,7 +30,7 @@
 # | 2 编码的换算 | 10 分钟 |
 # | 3 打包成字节 | 20 分钟 |
 # | 4 不等距的网格 | 30 分钟 |
-# | 小结 | 3 分钟 |
+# | 小结 | 4 分钟 |
 # | ★ 选读 | 5 分钟 |
 
 # %%
@@ -43,6 +43,7 @@ import torch
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import entropy, explore, float_levels, lloyd_max, nf4_levels
 from quantcore import pack_int4, samples, sqnr_db, unpack_int4
+from quantcore.explore import fit
 from quantcore.schemes import format_levels, rint, round_to_levels
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
 
@@ -81,14 +82,14 @@ explore.set_language("zh")
 # q = -d_{b-1}\, 2^{b-1} + \sum_{i=0}^{b-2} d_i\, 2^i
 # $$
 #
-# 最高位取 1、其余取 0 时最小；最高位取 0、其余取 1 时最大：
+# 最高位取 1、其余取 0 时最小；反过来最大：
 #
 # $$
 # q_{\min} = -2^{b-1}, \qquad q_{\max} = 2^{b-1} - 1
 # $$
 # 〔[S1](06_summary.ipynb#公式总表)〕
 #
-# 还有一种更直观的写法：最高位只管正负号，其余的位是绝对值，叫**原码**（sign and magnitude）。我们把 3 位的 8 种状态都列出来，三种读法并排：
+# 还有一种更直观的写法：最高位只管正负号，其余的位是绝对值，叫**原码**（sign and magnitude）。我们列出 3 位的 8 种状态和三种读法：
 
 # %% tags=["fold"]
 print("bits   unsigned   two's complement   sign and magnitude")
@@ -100,18 +101,13 @@ for pattern in range(8):
 # %% [markdown]
 # 同样的 8 种状态，读法不同，值就不同。**位的排列本身没有正负号，正负号是读法给的。**
 #
-# 现在验证范围的公式。取缩放因子 1、零点 0，把 $-40000$ 到 $39999$ 的整数都交给量化器。超出范围的值会被[**饱和截断**](glossary.ipynb#量化器与整数运算)（clipping，也叫限幅、饱和）到两端，以下简称截断。因此测得出最小、最大的编码，也数得出一共有多少个编码。
+# 现在验证范围的公式。取缩放因子 1、零点 0，量化 $-40000$ 到 $39999$ 的整数。超出范围的值会被[**饱和截断**](glossary.ipynb#量化器与整数运算)（clipping，也叫限幅、饱和）到两端，以下简称截断。下面的辅助函数按给定的参数造一个量化器；以后的 `fit(x, b)` 则从数据求出参数，再造 $b$ 位的量化器。
 
 # %%
 def integer_quantizer(scale, zero, qmin, qmax):
     return UniformQuantizer(QuantizationParams(torch.tensor(scale), torch.tensor(zero), qmin, qmax))
 
-
-def fit(x, bits, symmetric=True, **options):
-    scheme = QuantizationScheme.from_bits(bits)
-    return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
-
-# %% tags=["predict", "fold"]
+# %% tags=["fold"]
 sweep = torch.arange(-40_000.0, 40_000.0)
 print("          levels           qmin             qmax         (predicted, measured)")
 for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
@@ -123,13 +119,13 @@ for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
     print(f" {ends[1]:8} {reached[1]:6}   {codes.dtype}")
 
 # %% [markdown]
-# 最后一列是存放一个编码用的类型。torch 没有能做普通运算的 4 位类型，INT4 的编码只好放在 `int8` 里，一个编码占一整个字节。第 3 节再算这笔账。
+# 最后一列是存放一个编码用的类型。torch 没有能做普通运算的 4 位类型，INT4 的编码只好放在 `int8` 里，一个编码占一整个字节，第 3 节再算这笔账。
 #
 # ### 补码为什么不对称
 #
-# 级的个数是偶数，0 占去一个，余下奇数个，无法由正负两边平分。补码里 0 的最高位是 0，所以负的编码多一个。
+# 级的个数是偶数，0 占去一个，余下奇数个，正负无法平分。补码里 0 的最高位是 0，所以负的编码多一个。
 #
-# 原码是对称的，代价是有两个 0：上面的表里 `+0` 和 `-0` 是两种状态。补码只有一个 0，而且加法不用管符号：两个编码按二进制相加，丢掉进位（即对 $2^b$ 取余数），只要和仍在范围里，结果就是对的。
+# 原码是对称的，代价是有两个 0，即表里的 `+0` 和 `-0`。补码只有一个 0，而且加法不用管符号：两个编码按二进制相加，丢掉进位（即对 $2^b$ 取余数），只要和仍在范围里，结果就是对的。
 #
 # **【思考】** 在 `int8` 里，$-(-128)$ 是多少？$\lvert -128 \rvert$ 呢？
 #
@@ -145,7 +141,7 @@ for name, value in (("q", int8_codes), ("-q", -int8_codes), ("|q|", int8_codes.a
     print(f"{name:3}", *(f"{v:6}" for v in value.tolist()))
 
 # %% [markdown]
-# 所以[**对称**](glossary.ipynb#量化参数)（symmetric）量化常常弃用 $-2^{b-1}$ 这个编码，只用 $-127$ 到 $127$，这叫**受限范围**（restricted range）。好处有两个。第一，$q$ 能用，$-q$ 就一定能用。第二，乘积小一点，而小一点有时正好够用：有的内核先在 16 位里加两个乘积，再加进 32 位的累加器（[Jacob 等，2018](references.ipynb)）。下面比较两个乘积之和能否放进 `int16`。
+# 所以[**对称**](glossary.ipynb#量化参数)（symmetric）量化常常弃用 $-2^{b-1}$ 这个编码，只用 $-127$ 到 $127$，这叫**受限范围**（restricted range）。好处有两个。第一，$q$ 能用，$-q$ 就一定能用。第二，乘积小一点，有时正好够用：有的内核先在 16 位里加两个乘积，再累加到 32 位（[Jacob 等，2018](references.ipynb)）。下面比较两个乘积之和能否放进 `int16`。
 
 # %% tags=["fold"]
 limit = torch.iinfo(torch.int16).max
@@ -153,13 +149,13 @@ for a, b in ((-128, -128), (-127, -128)):
     print(f"2 · ({a}) · ({b}) = {2 * a * b}   int16 ends at {limit}   fits: {2 * a * b <= limit}")
 
 # %% [markdown]
-# 这里相乘的是编码本身。减去零点以后的差要占 9 位，两个差的乘积 `int16` 连一个也放不下，见[只用整数](04b_integer.ipynb)一章。
+# 这里相乘的是编码。减去零点以后的差要占 9 位，`int16` 连一个乘积也放不下，见[只用整数](04b_integer.ipynb)一章。
 #
 # 这门课的有符号方案保留 $-2^{b-1}$。缩放因子取自最大绝对值时，没有数据用到这个编码；范围取得比数据窄时，被截断的负值会用到它。
 #
 # ### 除数该取几
 #
-# **【预测】** 8 位，把数据的最大绝对值 $m$ 换算成缩放因子：$s = m/N$。$N$ 该取 127、128、255 还是 256？有符号和无符号一样吗？
+# **【预测】** 8 位，把数据的最大绝对值换算成缩放因子：$s = \max\lvert x\rvert/N$。$N$ 该取 127、128、255 还是 256？有符号和无符号一样吗？
 #
 # 先弄清每个数数的是什么：
 #
@@ -170,15 +166,15 @@ for a, b in ((-128, -128), (-127, -128)):
 # | $2^{b-1}$ | 128 | 有符号的最小编码的绝对值 |
 # | $2^{b-1} - 1$ | 127 | 有符号的最大编码 |
 #
-# 对称量化的零点是 0，[重建值](glossary.ipynb#量化)是 $\hat x = s\,q$。要让 $m$ 恰好落在最大的编码上，就要 $m = s\,q_{\max}$，所以 $N = q_{\max}$：**有符号取 127，无符号取 255**。这是不截断任何数据的规则。
+# 对称量化的零点是 0，[重建值](glossary.ipynb#量化)是 $\hat x = s\,q$。要让最大绝对值恰好落在最大的编码上，就要 $\max\lvert x\rvert = s\,q_{\max}$，所以 $N = q_{\max}$：**有符号取 127，无符号取 255**。这是不截断任何数据的规则。
 #
-# 取别的数会怎样？我们用[**量化信噪比**](glossary.ipynb#信息论)（SQNR）来衡量。设 $x$ 在 $[-1, 1]$ 上均匀分布，信号功率是 $1/3$。没有截断时，量化噪声功率是 $s^2/12 = 1/(12N^2)$，于是
+# 取别的数会怎样？我们看[**量化信噪比**](glossary.ipynb#信息论)（SQNR）。设 $x$ 在 $[-1, 1]$ 上均匀分布，信号功率是 $1/3$。没有截断时，量化噪声功率是 $s^2/12 = 1/(12N^2)$，于是
 #
 # $$
 # \mathrm{SQNR} = 10\log_{10}\frac{1/3}{1/(12N^2)} = 10\log_{10}(4N^2)\ \text{dB}
 # $$
 #
-# 无符号用 $\lvert x\rvert$ 来试，功率相同，公式也相同。下表有的行与公式一致，有的行不一致。
+# 无符号用 $\lvert x\rvert$ 来试，功率相同，公式也相同。下表并非每一行都与公式一致。
 
 # %% tags=["predict"]
 uniform = samples.distribution("uniform", 10**6) / 3**0.5
@@ -191,8 +187,8 @@ print(f"INT8 with N = 255, clipping alone: {10 * math.log10(8):.2f} dB")
 
 # %% [markdown]
 # - **INT8 除以 255**：最大的编码只有 127，能表示的范围只到约 $\pm\tfrac12$。范围以外的值全被截断，误差是 $\lvert x\rvert - \tfrac12$，均方值是 $\int_{1/2}^{1}(x - \tfrac12)^2\,\mathrm{d}x = \tfrac1{24}$，SQNR 只剩 $10\log_{10} 8$，就是最后一行。
-# - **UINT8 除以 127 或 128**：没有截断，但一半的编码从来用不到，白丢一位，也就是约 6 dB。
-# - **INT8 除以 127.5 或 128**：步长细了一点，最大的值被截断了一点，几乎打平。这两个除数也都是通行的约定。8 位时差别可以忽略，2 位时差别很大，[下一章](03_params.ipynb)再比较。
+# - **UINT8 除以 127 或 128**：没有截断，但一半的编码用不到，白丢一位，也就是约 6 dB。
+# - **INT8 除以 127.5 或 128**：步长细了一点，最大的值略被截断，几乎打平。这两个除数也都是通行的约定。8 位时差别可以忽略，2 位时很大，[下一章](03_params.ipynb)再比较。
 #
 # ### 常见写法的除数
 #
@@ -202,7 +198,7 @@ print(f"INT8 with N = 255, clipping alone: {10 * math.log10(8):.2f} dB")
 # q_range = min(abs(scheme.qmin), scheme.qmax)
 # ```
 #
-# 对 INT8 和 INT4，这一行得到最大的编码；对 UINT8 呢？
+# 对 UINT8，这一行得几？
 
 # %%
 relu = samples.distribution("relu")
@@ -215,7 +211,7 @@ for scheme in (QuantizationScheme.INT8, QuantizationScheme.INT4, QuantizationSch
         print("ZeroDivisionError:", error)
 
 # %% [markdown]
-# 无符号方案的 $q_{\min}$ 是 0，取两者中较小的，就除以 0 了。这是第一处计数错误。ReLU（把负数换成 0 的函数）之后的数据没有负值，本来最适合无符号网格（[Nagel 等，2021](references.ipynb)），偏偏不能用。
+# 这是第一处计数错误：无符号方案的 $q_{\min}$ 是 0，除数就成了 0。ReLU（把负数换成 0 的函数）之后的数据没有负值，本来最适合无符号网格（[Nagel 等，2021](references.ipynb)），偏偏不能用。
 #
 # 不截断的规则分两种情形：有符号 $s = \max\lvert x\rvert / (2^{b-1}-1)$；无符号 $s = \max x / (2^b-1)$，而且数据不能有负值。零点为 0 的无符号网格根本无法表示负数，与其悄悄截断，不如拒绝。（PyTorch 的“对称 uint8”是另一回事，它取 $z = 128$，所以接受负数。）
 
@@ -242,7 +238,7 @@ except ValueError as error:
 # b = \lceil \log_2 L \rceil
 # $$
 #
-# 255 级要 8 位，3 级要 2 位。`int` 向下取整，得到 7 位和 1 位，放不下全部编码。级的个数恰好是 2 的幂时，两种算法结果相同，所以这处错误不容易发现。
+# 255 级要 8 位，3 级要 2 位。`int` 向下取整，得到 7 位和 1 位，放不下全部编码。级的个数是 2 的幂时，两种算法结果相同，错误不易发现。
 #
 # </details>
 
@@ -256,16 +252,16 @@ print("quantcore, 3 levels:", QuantizationScheme.TERNARY.bit_width, "bits")
 # %% [markdown]
 # 这是第二处计数错误：255 级按 7 位存放，只容得下 128 个编码。`quantcore` 不取对数：$L - 1$ 写成二进制有几位，就要几位，全是整数运算。
 #
-# 表的第二列是一个编码所能携带的信息的上限，即各编码等概率时的[**熵**](glossary.ipynb#信息论)（entropy）。三值权重至多携带 1.58 比特，定长存储却占 2 位。把编码合在一起可以少浪费一些：5 个三值编码有 $3^5 = 243$ 种组合，一个字节就放得下，每个占 1.6 位。变长的哈夫曼编码（Huffman code）也能省，但是每个编码至少要 1 位，见[率失真](01b_rate_distortion.ipynb)一章。
+# 表的第二列是一个编码所能携带的信息的上限，即各编码等概率时的[**熵**](glossary.ipynb#信息论)（entropy）。三值权重至多携带 1.58 比特，定长存储却占 2 位。把编码合在一起浪费较少：5 个三值编码有 $3^5 = 243$ 种组合，一个字节就放得下，每个占 1.6 位。变长的哈夫曼编码（Huffman code）也能省，但是每个编码至少要 1 位，见[率失真](01b_rate_distortion.ipynb)一章。
 #
 # ### 移动滑块
 #
-# 图的上面一行是编码，下面一行是编码代表的值。橙色是数据的范围 $[-1, 2]$。
+# 图的上行是编码，下行是编码的值。粗竖线是零点，橙黄色的横条是数据的范围 $[-1, 2]$。
 #
 # **【操作】** 每一步都先写下预测，再移动。
 #
 # 1. 现在是 4 位、有符号、对称。有几个编码用不到？（图下的 `unused`）
-# 2. 取消“对称”，还有没有用不到的编码？红色的零点移到哪里去了？
+# 2. 取消“对称”，还有没有用不到的编码？零点移到哪里去了？
 # 3. 保持 4 位，在对称和非对称（asymmetric）之间切换。步长之比大约是多少？
 # 4. 取消“有符号”、勾上“对称”。数据的范围为什么变成了 $[0, 2]$？
 
@@ -277,8 +273,8 @@ explore.grid(bits=4, signed=True, symmetric=True)
 #
 # 1. 对称网格的左右两侧一样宽，数据却只到 $-1$。$s = 2/7$，$-1/s = -3.5$，所以 $-8$ 到 $-5$ 这 4 个编码一定用不到，$-4$ 刚好在边上。
 # 2. 没有了。零点移到 $-3$：0 的左边有 5 个编码，右边有 10 个，正好对应 $-1$ 和 $2$。
-# 3. 对称时 $s = 2/7$，非对称时 $s = 3/15$，两者之比是 $10/7$，约 1.43。数据越偏向一侧，差得越多。
-# 4. 零点为 0 的无符号网格里没有负值，$[-1, 2]$ 会被拒绝，图里就换成了没有负值的数据。
+# 3. 对称时 $s = 2/7$，非对称时 $s = 3/15$，两者之比是 $10/7$，约 1.43。数据越偏，差得越多。
+# 4. 零点为 0 的无符号网格里没有负值，$[-1, 2]$ 会被拒绝，图里就换了数据。
 #
 # </details>
 
@@ -395,8 +391,8 @@ z4 = rint(z8 / 16)
 print("z8 =", z8.item(), "  z4 =", int(z4))
 for name, q4 in (("q and z apart", rint(q8 / 16)), ("q - z", rint((q8 - z8) / 16) + z4)):
     x_hat = 16 * s8 * (q4.clamp(-8, 7) - z4)
-    bias = (shifted - x_hat).mean() / (16 * s8)
-    print(f"{name:13}   {sqnr_db(shifted, x_hat):5.2f} dB   mean error {bias:z.2f} s4")
+    off = (shifted - x_hat).mean() / (16 * s8)
+    print(f"{name:13}   {sqnr_db(shifted, x_hat):5.2f} dB   mean error {off:z.2f} s4")
 
 # %% [markdown]
 # ## 3 打包成字节
@@ -405,7 +401,7 @@ for name, q4 in (("q and z apart", rint(q8 / 16)), ("q - z", rint((q8 - z8) / 16
 #
 # 字节是内存的最小单位。4 位是半个字节，叫**半字节**（nibble）。要真正省下一半，就得把两个编码**打包**（pack）进一个字节，用的时候再**解包**（unpack）。
 #
-# 负数取补码的低 4 位，也就是对 16 取余数。ONNX（在各框架之间交换模型的文件标准）规定**第一个编码放低 4 位**，第二个放高 4 位（[ONNX，4 bit integer types](references.ipynb)）：
+# 负数取补码的低 4 位，也就是对 16 取余数。ONNX（在各框架之间交换模型的文件标准）规定**第一个编码放低 4 位**，第二个放高 4 位（[ONNX，2024](references.ipynb)）：
 #
 # $$
 # \text{byte} = (q_0 \bmod 16) + 16\,(q_1 \bmod 16)
@@ -558,7 +554,7 @@ print("codes restored exactly:", torch.equal(restored, q_w), restored.dtype)
 #
 # <details><summary>参考答案</summary>
 #
-# $3n$ 要能被 8 整除，最少是 8 个编码放进 3 个字节。其中第 3 个和第 6 个编码会跨过字节的边界，解包时要从两个字节里各取几位再拼起来。4 位编码从不跨界，一次移位、一次按位与就能解包。
+# $3n$ 要能被 8 整除，最少是 8 个编码放进 3 个字节。第 3 个和第 6 个编码会跨过字节的边界，解包时要从两个字节里各取几位再拼起来。4 位编码从不跨界，一次移位、一次按位与就能解包。
 #
 # 也有简单的办法：10 个 3 位编码放进 32 位，空 2 位，每个编码实际占 3.2 位。
 #
@@ -571,17 +567,17 @@ print("codes restored exactly:", torch.equal(restored, q_w), restored.dtype)
 #
 # ### 小浮点数
 #
-# 浮点数由 1 位符号、$w_{\mathrm e}$ 位**指数**（exponent，也叫阶码）、$w_{\mathrm m}$ 位**尾数**（mantissa）组成。FP8 和 FP4 的名字里写着这两个位数：E2M1 有 2 位指数、1 位尾数，加上符号共 4 位，所以叫 FP4。把指数字段读作无符号整数 $E$，尾数字段读作无符号整数 $T$，偏置（bias）$\beta = 2^{w_{\mathrm e}-1} - 1$：
+# 浮点数由 1 位符号、$w_{\mathrm e}$ 位**指数**（exponent，也叫阶码）、$w_{\mathrm m}$ 位**尾数**（mantissa）组成。FP8 和 FP4 的名字里写着这两个位数：E2M1 有 2 位指数、1 位尾数，加上符号共 4 位，所以叫 FP4。把指数字段读作无符号整数 $E$，尾数字段读作无符号整数 $T$，偏置（bias）$\mathrm{bias} = 2^{w_{\mathrm e}-1} - 1$：
 #
 # $$
 # \lvert x \rvert = \begin{cases}
-# 2^{\,E - \beta}\left(1 + \dfrac{T}{2^{w_{\mathrm m}}}\right), & E \ge 1 \\[2ex]
-# 2^{\,1 - \beta} \cdot \dfrac{T}{2^{w_{\mathrm m}}}, & E = 0
+# 2^{\,E - \mathrm{bias}}\left(1 + \dfrac{T}{2^{w_{\mathrm m}}}\right), & E \ge 1 \\[2ex]
+# 2^{\,1 - \mathrm{bias}} \cdot \dfrac{T}{2^{w_{\mathrm m}}}, & E = 0
 # \end{cases}
 # $$
 # 〔[S4](06_summary.ipynb#公式总表)〕
 #
-# 第一行称为规格化数（normal）。第二行称为**非规格化数**（subnormal）：没有前面的 1，所以能表示 0；指数是 $1-\beta$ 而不是 $0-\beta$，所以与规格化数衔接得上（[IEEE，2019](references.ipynb)；[OCP，2023](references.ipynb)）。
+# 第一行称为规格化数（normal）。第二行称为**非规格化数**（subnormal）：没有前面的 1，所以能表示 0；指数是 $1-\mathrm{bias}$ 而不是 $0-\mathrm{bias}$，所以与规格化数衔接得上（[IEEE，2019](references.ipynb)；[Open Compute Project，2023](references.ipynb)）。
 
 # %%
 def float_value(E, T, w_e, w_m):
@@ -623,14 +619,14 @@ for name, (dtype, w_e, w_m) in FLOATS.items():
 #
 # 在相邻两个 2 的幂之间的区间 $[2^k, 2^{k+1})$（binade）内，浮点数的步长固定，$\Delta = 2^{k-w_{\mathrm m}}$。到下一个区间，步长和数值一起翻倍。所以**浮点数的误差与数值成比例，整数的误差处处一样**。
 #
-# 我们把这句话变成一个数。记 $\lvert x\rvert = 2^{k+f}$，$0 \le f < 1$，则 $\Delta = \lvert x\rvert\, 2^{-f-w_{\mathrm m}}$，误差功率与 $x^2$ 之比是
+# 我们把这句话变成一个数。记 $\lvert x\rvert = 2^{k+r}$，$0 \le r < 1$，则 $\Delta = \lvert x\rvert\, 2^{-r-w_{\mathrm m}}$，误差功率与 $x^2$ 之比是
 #
 # $$
-# \frac{\Delta^2/12}{x^2} = \frac{4^{-w_{\mathrm m}}}{12}\, 4^{-f}, \qquad
-# \int_0^1 4^{-f}\,\mathrm{d}f = \frac{3}{8\ln 2}
+# \frac{\Delta^2/12}{x^2} = \frac{4^{-w_{\mathrm m}}}{12}\, 4^{-r}, \qquad
+# \int_0^1 4^{-r}\,\mathrm{d}r = \frac{3}{8\ln 2}
 # $$
 #
-# 数据分布在好几个这样的区间里时，$f$ 近似均匀，而且与 $\lvert x\rvert$ 的大小无关，可以取平均：
+# 数据分布在好几个这样的区间里时，$r$ 近似均匀，而且与 $\lvert x\rvert$ 的大小无关，可以取平均：
 #
 # $$
 # \mathrm{SQNR} \approx 10\log_{10}\!\left(4^{w_{\mathrm m}} \cdot 32\ln 2\right) = 6.02\,w_{\mathrm m} + 13.46 \ \text{dB}
@@ -698,7 +694,7 @@ for name, predicted in (("INT8", 20 * math.log10(16)), ("FP8 E4M3", 0), ("FP8 E5
 # 代入 $b = 8$、$w_{\mathrm m} = 3$，得 $\Gamma \approx 11.8$。范围取到最大绝对值时，**最大绝对值不到标准差的 11.8 倍，INT8 更好；超过 11.8 倍，FP8 E4M3 更好**。下面让同一份高斯数据的范围逐次加宽，范围的两端是 $\pm\Gamma\sigma$。
 
 # %% tags=["fold"]
-gamma = 10 ** ((20 * math.log10(2 ** (8 - 3)) + 10 * math.log10(3 / (32 * math.log(2)))) / 20)
+gamma = math.sqrt(3 * 4 ** (8 - 3) / (32 * math.log(2)))
 e4m3 = 10 * math.log10(4**3 * 32 * math.log(2))
 print(f"equal at Gamma = {gamma:.1f}")
 print("Gamma   INT8 predicted, measured   E4M3 predicted, measured, dB")
@@ -771,7 +767,7 @@ explore.formats()
 
 # %% tags=["fold"]
 names = ("INT4", "FP4 E2M1", "NF4", "INT8", "FP8 E4M3", "FP8 E5M2")
-shapes = "uniform", "normal", "laplace", "outliers"
+shapes = ("uniform", "normal", "laplace", "outliers")
 columns = {shape: samples.distribution(shape).double() for shape in shapes}
 columns["weights"] = w.detach().flatten().double()
 grids = {name: format_levels(name) / format_levels(name).abs().max() for name in names}
@@ -810,7 +806,7 @@ print("Gamma      " + "".join(f"{x.abs().max() / x.std():10.1f}" for x in column
 # $$
 # 〔[P8](06_summary.ipynb#公式总表)〕
 #
-# **【计算】** 每 64 个一组、缩放因子存成 float16，每个权重几位？存成 float32 呢？MX 格式每 32 个一组，缩放因子是 2 的幂，存 8 位的指数（[OCP，2023](references.ipynb)），又是几位？
+# **【计算】** 每 64 个一组、缩放因子存成 float16，每个权重几位？存成 float32 呢？MX 格式每 32 个一组，缩放因子是 2 的幂，存 8 位的指数（[Open Compute Project，2023](references.ipynb)），又是几位？
 #
 # 我们比较五种缩放因子：整个张量取最大绝对值；整个张量取误差最小的范围；每 64 个一组；MXFP4；以及分组的 INT4 改用上文不截断的规则（最大绝对值对应 7 而不是 8）。
 
@@ -852,10 +848,10 @@ for way, name, extra, g, scale_of in ways:
 # 名次取决于缩放因子怎样定：
 #
 # - **整个张量取最大绝对值**：高斯数据和权重上，NF4 最好，FP4 其次，INT4 最差，原因是范围太宽。
-# - **整个张量取最好的范围**：高斯数据和权重上，INT4 略胜 FP4。等距的网格吃亏在范围，不在中间。
+# - **整个张量取最好的范围**：高斯数据和权重上，NF4 仍最好，INT4 却胜过 FP4。可见 INT4 在上一种情形里落后于 FP4，是因为范围太宽，不是因为中间的间隔太大。
 # - **每 64 个一组**：这个网络的权重上，INT4 甚至最好；高斯数据上 NF4 最好。INT4 的名次还取决于除数：改成不截断的规则，优势就没有了。
 # - **拉普拉斯（长尾）**：NF4 和 FP4 始终胜过 INT4。决定名次的是尾部，而不是“数据集中在 0 附近”。
-# - **MXFP4**：位数与 64 个一组相同，组更小，高斯、拉普拉斯数据和权重上却低 0.4 到 1.1 dB。损失来自缩放因子只能取 2 的幂。
+# - **MXFP4**：位数与 64 个一组相同，组更小，高斯、拉普拉斯数据和权重上却比每 64 个一组的 FP4 低 0.4 到 1.1 dB。损失来自缩放因子只能取 2 的幂。
 #
 # float16 的缩放因子使每个权重占 4.25 位；存成 float32 是 4.5 位，这是 NF4 原来的用法；MXFP4 也是 4.25 位。按每位 6.02 dB 估计，多花的 0.25 位本来值 1.5 dB。比较格式时，**SQNR 旁边必须写上连同缩放因子的位数**。
 
@@ -876,7 +872,7 @@ for name, one, many in zip(columns, results["best range", "NF4"], results["group
 # %% tags=["predict"]
 rows, nf4 = gaussian.view(-1, 64), nf4_levels()
 print("scale           entropy   least used   most used     dB")
-for c in (right[-1].item(), 2.4, 2.85, None):
+for c in (right[-1].item(), 2.4, best_range(gaussian[:200_000], nf4).item(), None):
     unit = c or group_scales(rows)
     q_nf4 = torch.bucketize(rows / unit, (nf4[1:] + nf4[:-1]) / 2)
     used = torch.bincount(q_nf4.flatten()) / q_nf4.numel()
@@ -886,7 +882,7 @@ for c in (right[-1].item(), 2.4, 2.85, None):
 print(f"Lloyd-Max, 16 levels: {-10 * math.log10(lloyd_max(16, 'normal').mse):.1f} dB")
 
 # %% [markdown]
-# 第一行的 $c$ 就是 NF4 的设计点，即最外面的分位数。熵几乎是 4 比特，各编码的概率却已经从 5.6% 到 7.1% 不等；熵在最大值附近很平，所以看不出来。这里截断太多，误差反而大。误差最小的 $c$ 约为 2.85，离 Lloyd–Max 只差 0.2 dB。
+# 第一行的 $c$ 就是 NF4 的设计点，即最外面的分位数。熵几乎是 4 比特，各编码的概率却已经从 5.6% 到 7.1% 不等；熵在最大值附近很平，所以看不出来。这里截断太多，误差反而大。第三行的 $c$ 是逐个试出来的误差最小的一个，离 Lloyd–Max 只差 0.2 dB。
 #
 # 最后一行是实际用法：每 64 个一组，除以组里的最大绝对值。用得最少的编码只占 1.7%，与用得最多的相差五倍多，熵降到 3.9 比特。除以最大绝对值以后，数据的分布随组的大小而变，一张固定的表不可能总是等概率的（[Yoshida，2023](references.ipynb)）。这一行的 SQNR 超过了 16 级的 Lloyd–Max，因为它另外花了缩放因子的位数。
 #

@@ -22,11 +22,12 @@
 # | 部分 | 时间 |
 # |:--|:--|
 # | 公式总表 | 10 分钟 |
-# | 逐组验证 | 15 分钟 |
+# | 逐组验证 | 20 分钟 |
 # | 常见写法的三个公式 | 10 分钟 |
-# | 十二个易错题 | 30 分钟 |
+# | 十二个易错题 | 25 分钟 |
 # | 往哪里走 | 10 分钟 |
-# | 最后一张图 | 5 分钟 |
+# | 最后一张图 | 6 分钟 |
+# | 小结 | 2 分钟 |
 
 # %%
 from math import ceil, e as euler, erfc, exp, log2, log10, pi, sqrt
@@ -40,6 +41,7 @@ from quantcore import (
     fixed_point_multiplier, float_levels, gaussian_distortion, integer_matmul, lloyd_max,
     noise_power, pack_int4, samples, sqnr_db,
 )
+from quantcore.integer import requantize
 
 # %%
 explore.set_language("zh")
@@ -47,7 +49,7 @@ explore.set_language("zh")
 # %% [markdown]
 # ## 公式总表
 #
-# 编号的字母是组：N 噪声与信息，S 方案，P 参数，Q 量化器，I 整数运算，V 可视化。最后一列是推导并首次验证这个公式的那一章；在那一章里，公式下面也写着编号。
+# 编号的字母是组：N 噪声与信息，S 方案，P 参数，Q 量化器，I 整数运算，V 可视化。“截断”都指**饱和截断**（clipping）。最后一列是推导并首次验证这个公式的那一章；在那一章里，公式下面也写着编号。
 #
 # | 编号 | 名称 | 公式 | 条件 | 章 |
 # |:--|:--|:--|:--|:--|
@@ -67,10 +69,16 @@ explore.set_language("zh")
 # | N14 | 熵与步长 | $H \approx h - \log_2 \Delta$ | 步长足够小 | [率失真](01b_rate_distortion.ipynb) |
 # | N15 | 高斯的率失真函数 | $D(R) = \sigma^2\,2^{-2R}$ | 独立同分布的高斯信号，任何量化器都不能更低 | [率失真](01b_rate_distortion.ipynb) |
 # | N16 | 均匀量化加熵编码 | 是 $D(R)$ 的 $\pi\mathrm{e}/6$ 倍：多 1.53 dB，或 0.255 比特 | 高斯，步长足够小 | [率失真](01b_rate_distortion.ipynb) |
+# | N17 | 随机舍入 | $\mathbb{E}[\hat x \mid x] = x$，噪声功率平均为 $2\cdot\Delta^2/12$ | 没有截断；向上的概率是 $x$ 在两级之间的相对位置；第二式与 N2 同 | [信息论基础](01_information_theory.ipynb) |
+# | N18 | 误差之和 | 均方根 $\sqrt{(N\mu)^2 + N\sigma_e^2}$ | $N$ 个独立的误差，均值 $\mu$，标准差 $\sigma_e$ | [信息论基础](01_information_theory.ipynb) |
+# | N19 | 不等距量化的误差 | $D \approx \dfrac{1}{12\,L^2}\left(\displaystyle\int f(x)^{1/3}\,\mathrm{d}x\right)^{3}$ | 密度光滑，级的个数 $L$ 很大；重建值的密度与 $f^{1/3}$ 成正比 | [率失真](01b_rate_distortion.ipynb) |
+# | N20 | 霍夫曼码的平均码长 | $H \le \sum_q p_q \ell_q < H + 1$ | 逐个编码；至少有两种编码 | [率失真](01b_rate_distortion.ipynb) |
 # | S1 | 有符号整数 | $-2^{b-1} \le q \le 2^{b-1}-1$ | 补码；负的多一个 | [量化方案](02_schemes.ipynb) |
 # | S2 | 无符号整数 | $0 \le q \le 2^b - 1$ | $b$ 位都用来表示数值 | [量化方案](02_schemes.ipynb) |
 # | S3 | 两个 int4 合成一个字节 | $(q_0 \bmod 16) + 16\,(q_1 \bmod 16)$ | 先放低 4 位 | [量化方案](02_schemes.ipynb) |
 # | S4 | 小浮点数 | $2^{E-\mathrm{bias}}\,(1 + T/2^{w_{\mathrm m}})$；$E = 0$ 时 $2^{1-\mathrm{bias}}\,T/2^{w_{\mathrm m}}$ | $E$ 是指数位的值，$T$ 是尾数位的值，$w_{\mathrm m}$ 是尾数的位数 | [量化方案](02_schemes.ipynb) |
+# | S5 | 浮点格式的量化信噪比 | $6.02\,w_{\mathrm m} + 13.46$ dB | 数据分布在许多个相邻 2 的幂之间，没有溢出 | [量化方案](02_schemes.ipynb) |
+# | S6 | INT8 与 FP8 相等的地方 | $20\log_{10}\Gamma = 6.02\,(b - w_{\mathrm m}) + 4.77 - 13.46$ | N5 和 S5 都成立 | [量化方案](02_schemes.ipynb) |
 # | P1 | 范围含 0 | $x_{\min} \leftarrow \min(x_{\min}, 0)$，$x_{\max} \leftarrow \max(x_{\max}, 0)$ | 总是先做 | [量化参数](03_params.ipynb) |
 # | P2 | 非对称，缩放因子 | $s = \dfrac{x_{\max}-x_{\min}}{q_{\max}-q_{\min}}$ | P1 之后 | [量化参数](03_params.ipynb) |
 # | P3 | 非对称，零点 | $z = \operatorname{clamp}(\operatorname{rint}(q_{\min} - x_{\min}/s),\, q_{\min},\, q_{\max})$ | 整数 | [量化参数](03_params.ipynb) |
@@ -79,16 +87,23 @@ explore.set_language("zh")
 # | P6 | 对称，取中点 | $z = 0$，$s = \dfrac{\max\lvert x\rvert}{(2^b-1)/2}$ | PyTorch 的观察器（observer），编码取 $[-2^{b-1}, 2^{b-1}-1]$ 时；等于 P2 用在 $\pm\max\lvert x\rvert$ 上 | [量化参数](03_params.ipynb) |
 # | P7 | 对称，无符号 | $z = 0$，$s = \dfrac{x_{\max}}{2^b-1}$ | 数据没有负值 | [量化参数](03_params.ipynb) |
 # | P8 | 每个权重的位数 | $b + 32/g$ | 每 $g$ 个权重共用一个 float32 的 $s$，$z = 0$；$s$ 为 16 位时是 $b + 16/g$ | [量化参数](03_params.ipynb) |
+# | P9 | 范围两端的误差 | $s\,(z - z^*)$，$\lvert e\rvert \le s/2$ | $z^* = q_{\min} - x_{\min}/s$ | [量化参数](03_params.ipynb) |
+# | P10 | 包含 0 的代价 | $20\log_{10}\dfrac{\max(x_{\max},0) - \min(x_{\min},0)}{x_{\max}-x_{\min}}$ dB | 步长足够小，没有截断 | [量化参数](03_params.ipynb) |
+# | P11 | 除以 $2^{b-1}$ 的得益 | $20\log_{10}\dfrac{2^{b-1}}{2^{b-1}-1} - 10\log_{10}\Big(1+\dfrac{6}{n-1}\Big)$ dB | $n$ 个数共用 $s$，最大值的正负机会均等，步长足够小 | [量化参数](03_params.ipynb) |
+# | P12 | 超出校准范围的概率 | $\dfrac{1}{n+1}$ | $n$ 个校准样本的最大值作范围；新样本来自同一总体 | [量化参数](03_params.ipynb) |
 # | Q1 | 量化 | $q = \operatorname{clamp}(\operatorname{rint}(x/s) + z,\, q_{\min},\, q_{\max})$ | rint 遇到半整数时取偶数 | [均匀量化器](04_quantizer.ipynb) |
 # | Q2 | 反量化 | $\hat x = s\,(q - z)$ | 先换成宽的类型，再相减 | [均匀量化器](04_quantizer.ipynb) |
 # | Q3 | 误差界 | $\lvert x - \hat x\rvert \le s/2$ | $x$ 没有被截断 | [均匀量化器](04_quantizer.ipynb) |
 # | Q4 | 幂等、单调、保零 | $Q(Q(x)) = Q(x)$；$x \le y \Rightarrow Q(x) \le Q(y)$；$Q(0) = 0$ | $Q$ 指量化再反量化 | [均匀量化器](04_quantizer.ipynb) |
 # | Q5 | 直通估计器（STE） | $\dfrac{\partial \hat x}{\partial x} := 1$（编码没有越界），否则 0 | 约定，不是导数 | [均匀量化器](04_quantizer.ipynb) |
+# | Q6 | 步长的梯度（LSQ） | $\dfrac{\partial\hat x}{\partial s} := \operatorname{rint}\!\Big(\dfrac xs\Big) - \dfrac xs$；截断的值是 $q_{\min}$ 或 $q_{\max}$ | $z = 0$；约定 rint 的导数是 1 | [均匀量化器](04_quantizer.ipynb) |
 # | I1 | 乘积的四项 | $\sum (q_1 - z_1)(q_2 - z_2) = \sum q_1 q_2 - z_2 \sum q_1 - z_1 \sum q_2 + K z_1 z_2$ | 恒等式，$K$ 是求和的项数 | [只用整数](04b_integer.ipynb) |
 # | I2 | 定点乘数 | $M = \dfrac{s_1 s_2}{s_3} \approx m\,2^{-31-n}$，$2^{30} \le m < 2^{31}$ | $m$、$n$ 是整数 | [只用整数](04b_integer.ipynb) |
 # | I3 | 重新量化 | $q_3 = \operatorname{clamp}(z_3 + M \cdot \text{acc},\, q_{\min},\, q_{\max})$，$M \cdot \text{acc}$ 舍入两次 | acc 是 I1 的和，int32。取高位时半整数向上，右移时半整数向远离零的方向，所以偶尔与舍入一次差 1 | [只用整数](04b_integer.ipynb) |
+# | I4 | 累加的项数 | $K \le \left\lfloor\dfrac{2^{B-1}-1}{a_1 a_2}\right\rfloor$ | 因子的绝对值不超过 $a_1$、$a_2$，累加器 $B$ 位 | [只用整数](04b_integer.ipynb) |
+# | I5 | 二次舍入出错的比例 | 约 $2^{-(n+1)}$ | $n \ge 1$，和的低位均匀 | [只用整数](04b_integer.ipynb) |
 # | V1 | 误差的直方图 | $e/s$ 在 $\pm\tfrac12$ 上密度为 1 | 与 N2 同 | [可视化分析](05_visualization.ipynb) |
-# | V2 | 误差的频谱 | 每根线 $\lvert F_k\rvert^2/N$ 的期望都是 $\Delta^2/12$ | 误差是白噪声，$F_k$ 是 $N$ 点傅里叶变换 | [可视化分析](05_visualization.ipynb) |
+# | V2 | 误差的频谱 | 每根线 $\lvert F_k\rvert^2/N$ 的期望都是 $s^2/12$ | 误差是白噪声，$F_k$ 是 $N$ 点傅里叶变换 | [可视化分析](05_visualization.ipynb) |
 # | V3 | `minmax` 的量化信噪比 | $10\log_{10}\!\big(12\,(2^{b-1}-1)^2\big) - 20\log_{10}\dfrac{\max\lvert x\rvert}{x_{\mathrm{rms}}}$ dB | 对称有符号；N2 成立 | [可视化分析](05_visualization.ipynb) |
 
 # %% [markdown]
@@ -157,9 +172,9 @@ verify([
 #
 # </details>
 #
-# ### 公式失效的地方：N3、N8 到 N10
+# ### 公式失效的地方：N3、N8 到 N10，N17、N18
 #
-# N3：步长取 $6\sigma$，粗到 $\Delta^2/12$ 大了两倍，修正以后又对了。N8、N9：范围收到 $\pm 2\sigma$，里面和外面的噪声分开算。N10：3 位的粗台阶，不加抖动时误差与信号相关；加上抖动再减掉，误差与信号、误差的平方与信号的平方都不相关。
+# N3：步长取 $6\sigma$，粗到 $\Delta^2/12$ 是实际噪声的三倍，修正以后又对了。N8、N9：范围收到 $\pm 2\sigma$，里面和外面的噪声分开算。N10：3 位的粗台阶，不加抖动时误差与信号相关；加上抖动再减掉，误差与信号、误差的平方与信号的平方都不相关。N17、N18：随机舍入的噪声功率加倍，但没有偏差，所以一千个误差之和比截尾小得多。
 
 # %% tags=["fold"]
 steps = with_step(6.0, 0, -8, 7)
@@ -189,8 +204,21 @@ verify([
 print(f"without dither: noise power {plain.square().mean():.4f}", end=", ")
 print(f"correlation of e and x {correlation(plain, sine):.3f}")
 
+# %% tags=["fold"]
+u = torch.rand(n, generator=torch.Generator().manual_seed(1)).double()
+e = 0.5 * ((normal / 0.5 + u).floor() - normal / 0.5)  # stochastic rounding, step 0.5
+cut = normal.double() - 0.01 * (normal.double() / 0.01).floor()  # truncation, step 0.01
+sums = cut[: 1000 * 1000].view(-1, 1000).sum(1)
+spread = sqrt((1000 * 0.005) ** 2 + 1000 * noise_power(0.01))
+verify([
+    ("N17 mean error, stochastic rounding", 0, e.mean(), 1e-3),
+    ("N17 its noise power", 2 * noise_power(0.5), e.square().mean(), 1e-3),
+    ("N18 sum of 1000 truncated values", spread, sums.square().mean().sqrt(), 0.005),
+])
+
+
 # %% [markdown]
-# ### 最优量化器，熵与率失真：N11 到 N16
+# ### 最优量化器，熵与率失真：N11 到 N16，N19、N20
 #
 # 步长取 $0.1\,\sigma$，编码约有 100 种。高斯的微分熵是 $h = \tfrac12\log_2(2\pi\mathrm{e}\,\sigma^2)$。N12 逐个量化区间检查误差的均值：只有重建值真的在质心，它们才都是 0。N15 把 2 到 64 级的 Lloyd–Max 量化器和各种步长的均匀量化加熵编码都拿来比，没有一个低于 $D(R)$。
 
@@ -219,8 +247,27 @@ verify([
     ("N16 the same in bits", log2(pi * euler / 6) / 2, gaps[0] / (20 * log10(2)), 0.004),
 ])
 
+# %% tags=["fold"]
+def code_length(counts):  # total length of a Huffman code, in bits
+    heap, total = sorted(counts), 0
+    while len(heap) > 1:
+        merged = heap[0] + heap[1]
+        heap, total = sorted([merged, *heap[2:]]), total + merged
+    return total
+
+
+# %% tags=["fold"]
+thirds = torch.exp(-(torch.linspace(-12, 12, 24001, dtype=torch.float64) ** 2) / 6)
+integral = (thirds / (2 * pi) ** (1 / 6)).sum().item() * 0.001
+codes = torch.tensor([0] * 4 + [1] * 3 + [2] * 2 + [3])
+length, bits, many = code_length([4, 3, 2, 1]) / 10, entropy(codes), lloyd_max(256, "normal")
+verify([
+    ("N19 MSE * L^2, Lloyd-Max, L = 256", integral**3 / 12, many.mse * 256**2, 0.04),
+    ("N20 Huffman length - H in [0, 1)", 0.5, length - bits, 0.5),
+])
+
 # %% [markdown]
-# ### 方案：S1 到 S4
+# ### 方案：S1 到 S6
 #
 # **【计算】** 字节里先放 $-3$，再放 5，这个字节作为无符号数是多少？
 #
@@ -244,11 +291,20 @@ verify([
 ])
 
 # %% [markdown]
-# E4M3 的最大值里是 6/8 而不是 7/8：全 1 的那个编码留给了 NaN。
+# E4M3 的最大值里是 6/8 而不是 7/8：全 1 的那个编码留给了 NaN。S5、S6 用高斯数据：E4M3 的 $w_{\mathrm m} = 3$；INT8 的范围取 S6 给出的 $\Gamma$，两者就该打平。
+
+# %% tags=["fold"]
+gamma = 10 ** ((6.02 * (8 - 3) + 4.77 - 13.46) / 20)
+eight, small = cells(normal, gamma, 8), normal.to(torch.float8_e4m3fn).float()
+verify([
+    ("S5 FP8 E4M3, normal, dB", 6.02 * 3 + 13.46, sqnr_db(normal, small), 0.2),
+    ("S6 INT8 less E4M3, dB", 0, sqnr_db(normal, eight) - sqnr_db(normal, small), 0.3),
+])
+
+# %% [markdown]
+# ### 参数：P1 到 P12
 #
-# ### 参数：P1 到 P8
-#
-# 数据取 $[2, 2.5, 3]$（P1、P2、P3），$[-1, 3]$（P3，这时 $q_{\min} - x_{\min}/s = -64.25$，要舍入），以及标准正态样本（P4 到 P8）。P4、P6、P7 与 PyTorch 的观察器比较：观察器总是用编码范围的一半作除数，编码取 $[-7, 7]$ 时就是 P4，取 $[-8, 7]$ 时是 P6。P8 数的是真正的字节。
+# 数据取 $[2, 2.5, 3]$（P1、P2），$[-1, 3]$ 和 $[-1, 1.8]$（P3，这时 $q_{\min} - x_{\min}/s$ 是 $-64.25$ 和 $-36.93$，都要舍入），以及标准正态样本（P4 到 P8）。P4、P6、P7 与 PyTorch 的观察器比较：观察器总是用编码范围的一半作除数，编码取 $[-7, 7]$ 时就是 P4，取 $[-8, 7]$ 时是 P6。P8 数的是真正的字节。
 
 # %% tags=["fold"]
 def observed(x, qmin, qmax, scheme=torch.per_tensor_symmetric):
@@ -266,8 +322,8 @@ shifted, mixed = params([2.0, 2.5, 3.0], 8, False, signed=False), params([-1.0, 
 affine = observed(w.abs(), 0, 15, torch.per_tensor_affine)
 verify([
     ("P1, P2 scale of [2, 2.5, 3], uint8", 3 / 255, shifted.scale, 1e-7),
-    ("P3 its zero point", 0, shifted.zero_point, 0),
     ("P3 zero point of [-1, 3], int8", -64, mixed.zero_point, 0),
+    ("P3 zero point of [-1, 1.8], int8", -37, params([-1.0, 1.8], 8, False).zero_point, 0),
     ("P4 as PyTorch, codes -7 to 7", observed(w, -7, 7), params(w, 4).scale, 1e-6),
     ("P5 largest |x| in steps", 8, reach / params(w, 4, full_range=True).scale, 1e-5),
     ("P6 as PyTorch, codes -8 to 7", observed(w, -8, 7), reach / 7.5, 1e-6),
@@ -276,7 +332,27 @@ verify([
 ])
 
 # %% [markdown]
-# ### 量化器：Q1 到 Q5，V1 到 V3
+# P9 看范围 $[-1, 1.8]$ 的左端；P10 取 $[2, 3]$ 上均匀的数，与一张不含 0 的网格比较；P11 取三千组高斯数，每组 64 个，8 位；P12 每次用 9 个样本校准，再看第 10 个。
+
+# %% tags=["fold"]
+ends, inner = torch.tensor([-1.0, 1.8]), torch.linspace(2, 3, 100_001)
+coarse, own = fit(ends, 4, False), 2 + torch.round((inner - 2) * 255) / 255
+s, z = coarse.params.scale, coarse.params.zero_point
+loss = sqnr_db(inner, own) - sqnr_db(inner, fit(inner, 8, False)(inner))
+groups = samples.distribution("normal", 64 * 3000).view(3000, 64)
+pair = [fit(groups, 8, axis=0, full_range=full)(groups) for full in (False, True)]
+gain = 10 * torch.log10((groups - pair[0]).square().mean() / (groups - pair[1]).square().mean())
+tens = normal[:900_000].view(-1, 10).abs()
+beyond = (tens[:, 9] > tens[:, :9].amax(1)).double().mean()
+verify([
+    ("P9 error at the left end", s * (z - (-8 + 1 / s)), -1 - coarse(ends)[0], 1e-6),
+    ("P10 loss of [2, 3], dB", 20 * log10(3), loss, 0.05),
+    ("P11 gain of 2^7, n = 64, dB", 20 * log10(128 / 127) - 10 * log10(1 + 6 / 63), gain, 0.05),
+    ("P12 the tenth is beyond nine", 1 / 10, beyond, 0.005),
+])
+
+# %% [markdown]
+# ### 量化器：Q1 到 Q6，V1 到 V3
 #
 # 数据是标准正态，再加上每个半整数 $s\,(k + \tfrac12)$，范围只取 $[-1, 2]$，所以总有一些值被截断。对照是 numpy 按定义写的一行。误差界 Q3 只管没有被截断的那些；梯度 Q5 恰好把两种分开，逐个元素比较。
 
@@ -303,7 +379,20 @@ verify([
 ])
 
 # %% [markdown]
-# V1 换成细的台阶，步长 $0.1\,\sigma$，没有截断。把 $e/s$ 的直方图分成 10 个区间，每个区间的密度都该是 1。V2 用正弦，它和误差有关，频谱本来全是谐波；加上减性抖动，把频谱分成 4 段，每一段的平均都该是 $\Delta^2/12$。V3 取三种分布。
+# Q6 用自动求导检验：每个数一个 $s$，rint 的导数当作 1。
+
+# %% tags=["fold"]
+v = samples.distribution("normal", 1000).double()
+steps = torch.full_like(v, 0.3).requires_grad_()
+u = v / steps
+code = (u + (u.round() - u).detach()).clamp(-8, 7)  # its derivative is that of the clamp
+(steps * code).sum().backward()
+rounded = (v / 0.3).round()
+lsq = torch.where((rounded >= -8) & (rounded <= 7), rounded - v / 0.3, rounded.clamp(-8, 7))
+verify([("Q6 largest difference from autograd", 0, (steps.grad - lsq).abs().max(), 1e-9)])
+
+# %% [markdown]
+# V1 换成细的台阶，步长 $0.1\,\sigma$，没有截断。把 $e/s$ 的直方图分成 10 个区间，每个区间的密度都该是 1。V2 用正弦，误差与信号有关，误差的频谱本来全是谐波；加上减性抖动，再把频谱分成 4 段，每一段的平均都该是 $s^2/12$。V3 取三种分布。
 
 # %% tags=["fold"]
 v = samples.distribution("normal", 2**20)
@@ -326,9 +415,9 @@ verify(rows)
 print("without dither, the quarters are", *(f"{quarter:.2f}" for quarter in plain))
 
 # %% [markdown]
-# ### 整数运算：I1 到 I3
+# ### 整数运算：I1 到 I5
 #
-# 两个随机矩阵都用非对称量化，零点都不是 0，所以四项一项也省不掉。I2 取一千个 $M$，找最大的相对误差。I3 与 float64 算出的、只舍入一次的结果比较：两次舍入出错的比例不超过 $2^{-(n+1)}$（[只用整数](04b_integer.ipynb)一章推导）。
+# 两个随机矩阵都用非对称量化，零点都不是 0，所以四项一项也省不掉。I2 取一千个 $M$，找最大的相对误差。I3 与 float64 算出的、只舍入一次的结果比较：不同的编码只差 1，所占的比例见 I5。
 
 # %% tags=["fold"]
 generator = torch.Generator().manual_seed(0)
@@ -347,12 +436,29 @@ wanted = (zc + exact).clamp(pc.qmin, pc.qmax)
 many = torch.rand(1000, generator=generator, dtype=torch.float64)
 error = max(abs(m.item() * 2.0 ** (-31 - n.item()) / M - 1)
             for M in many.tolist() for m, n in [fixed_point_multiplier(M)])
-bound = 2.0 ** -(shift.item() + 1)
+apart = (codes - wanted).abs().double()
 verify([
     ("I1 largest difference", 0, (acc - (A - za) @ (B - zb)).abs().max(), 0),
     ("I2 largest relative error of M", 0, error, 2**-31),
-    ("I3 share of codes that differ", 0, (codes != wanted).double().mean(), bound),
-    ("I3 largest difference of codes", 0, (codes - wanted).abs().max(), 1),
+    ("I3 largest difference of codes", 1, apart.max(), 0),
+    ("I3 share of codes that differ", 2 ** -(shift.item() + 1), apart.mean(), 4e-4),
+])
+
+# %% [markdown]
+# I4：$255^2$ 加 33025 次还在 int32 里；再加一次就绕回，比真正的和少 $2^{32}$。I5 取 $M$ 使 $n = 3$，用六万个随机的和。
+
+# %% tags=["fold"]
+most = (2**31 - 1) // 255**2
+last = [torch.tensor(k * 255**2).to(torch.int32).item() for k in (most, most + 1)]
+acc = torch.randint(-(10**6), 10**6, (60_000,), generator=generator)
+m, shift = fixed_point_multiplier(0.0707)
+ideal = ((acc.double() * 0.0707).abs() + 0.5).floor() * acc.sign()
+off = (requantize(acc, m, shift) != ideal).double().mean()
+verify([
+    ("I4 terms of 255 * 255 in int32", 33025, most, 0),
+    ("I4 their sum", most * 255**2, last[0], 0),
+    ("I4 one more: the true sum less int32's", 2**32, (most + 1) * 255**2 - last[1], 0),
+    ("I5 share off by one, n = 3", 2 ** -(shift.item() + 1), off, 0.005),
 ])
 
 # %% [markdown]
@@ -402,7 +508,7 @@ compare("x_max, not max|x|: -3 in [-3, 1], int4", literal[0], fit(pair, 4)(pair)
 compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(pair)[1])
 
 # %% [markdown]
-# 第一行后果最严重：1.5 因溢出绕回，变成了负数。后两行也绕回，连正负都错了；加上截断以后，最后一行不算错，只是代价要说明白：步长细了 1/8，换来最大的正值被截断成 0.875。
+# 第一行后果最严重：1.5 因溢出绕回，变成了负数。后两行也绕回：$-3$ 变成 $-1$，1 变成 $-1$。加上截断以后，倒数第二行还是 $-1$，因为范围选小了；最后一行不算错，只是代价要说明白：步长细了 1/8，换来最大的正值被截断成 0.875。
 #
 # 改正以后：
 #
@@ -471,7 +577,7 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # 1. 不对。范围总要含 0，所以 $x_{\min} = 0$。否则零点落在编码之外，零点截断后所有的值都变成 1.0，而且不报错。
 # 2. 除以 $2^{b-1} - 1 = 7$。无符号没有负的一半，除以 $2^b - 1$。
 # 3. 减。$z$ 是 0 的编码，代入 $q = z$ 应当得 0。零点必须是整数，0 才能准确地表示，整数运算也才做得成。
-# 4. 误差从 $\pm\Delta/2$ 变成最大 $\Delta$，噪声功率是四倍，损失 6 dB，等于少了一位。
+# 4. 误差从最大 $s/2$ 变成最大 $s$，噪声功率是四倍，损失 6 dB，等于少了一位。
 # 5. 有。恰好是半整数的值会变：舍入取偶数，加上奇数零点就换了奇偶。半精度里零点大时，$x/s + z$ 本身也会丢掉小数。
 # 6. 40 dB。幅度比用 $20\log_{10}$，功率比用 $10\log_{10}$。1.76 dB 只属于满幅正弦。
 # 7. 都不总是。位数少、信号恰好落在网格上、信号的频率和采样率成整数比时，误差就跟着信号走。减性抖动可以消除这种相关性。
@@ -498,7 +604,6 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # | 基于旋转的方法：SpinQuant | 不同的随机旋转，效果相差很大。所以用少量数据把旋转矩阵学出来，学的时候保持它正交。 | [Liu 等，2025](references.ipynb) |
 # | MX 格式 | 每 32 个数共用一个 8 位的缩放因子，它只能是 2 的幂；每个数是 FP8、FP6、FP4 或 INT8。这是逐组量化，规定成了硬件可以直接支持的标准。 | [Open Compute Project，2023](references.ipynb) |
 #
-#
 # 想从头读理论，有两篇综述：（[Gray & Neuhoff，1998](references.ipynb)）讲量化的理论和历史，（[Nagel 等，2021](references.ipynb)）讲神经网络量化的做法。
 #
 # **【思考】** GPTQ、AWQ、SmoothQuant、QuaRot 各在改公式总表里的哪一个量？
@@ -517,7 +622,7 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 #
 # <details><summary>参考答案</summary>
 #
-# 会。总功率不变，最大值却变小了：50 被分摊到 64 个分量上，每个只得到 $50/\sqrt{64}$。
+# 会。总功率不变，最大值却变小了：50 被分摊到 64 个分量上，每个只得到 $50/\sqrt{64}$，再加上其余 63 个数带来的一点。
 #
 # 旋转以前，$s^2/12$ 不成立：63 个数都变成 0，噪声就是这 63 个数自己的功率。旋转以后，误差是均匀的，V3 可以用。
 #

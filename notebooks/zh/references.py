@@ -18,11 +18,11 @@
 # - **Bennett，1948**　BENNETT W R. Spectra of quantized signals[J]. Bell System Technical Journal, 1948, 27(3): 446-472.
 # - **Choi 等，2018**　CHOI J, WANG Z, VENKATARAMANI S, et al. PACT: parameterized clipping activation for quantized neural networks[EB/OL]. arXiv: 1805.06085, 2018.
 # - **Cover & Thomas，2006**　COVER T M, THOMAS J A. Elements of information theory[M]. 2nd ed. Hoboken: Wiley-Interscience, 2006.
-# - **Dettmers 等，2022**　DETTMERS T, LEWIS M, BELKADA Y, et al. GPT3.int8(): 8-bit matrix multiplication for transformers at scale[C]//Advances in Neural Information Processing Systems 35. 2022.（预印本题为 LLM.int8()，arXiv: 2208.07339。）
+# - **Dettmers 等，2022**　DETTMERS T, LEWIS M, BELKADA Y, et al. GPT3.int8(): 8-bit matrix multiplication for transformers at scale[C]//Advances in Neural Information Processing Systems 35. 2022. 预印本题为 LLM.int8(), arXiv: 2208.07339.
 # - **Dettmers 等，2023**　DETTMERS T, PAGNONI A, HOLTZMAN A, et al. QLoRA: efficient finetuning of quantized LLMs[C]//Advances in Neural Information Processing Systems 36. 2023.
 # - **Esser 等，2020**　ESSER S K, MCKINSTRY J L, BABLANI D, et al. Learned step size quantization[C]//International Conference on Learning Representations. 2020.
 # - **Fleischer，1964**　FLEISCHER P E. Sufficient conditions for achieving minimum distortion in a quantizer[C]//IEEE International Convention Record: Part 1. 1964: 104-111.
-# - **Frantar 等，2023**　FRANTAR E, ASHKBOOS S, HOEFLER T, et al. OPTQ: accurate quantization for generative pre-trained transformers[C]//International Conference on Learning Representations. 2023.（预印本题为 GPTQ，arXiv: 2210.17323。）
+# - **Frantar 等，2023**　FRANTAR E, ASHKBOOS S, HOEFLER T, et al. OPTQ: accurate quantization for generative pre-trained transformers[C]//International Conference on Learning Representations. 2023. 预印本题为 GPTQ, arXiv: 2210.17323.
 # - **Gersho，1979**　GERSHO A. Asymptotically optimal block quantization[J]. IEEE Transactions on Information Theory, 1979, 25(4): 373-380.
 # - **Gish & Pierce，1968**　GISH H, PIERCE J N. Asymptotically efficient quantizing[J]. IEEE Transactions on Information Theory, 1968, 14(5): 676-683.
 # - **Google，2024**　Google. LiteRT 8-bit quantization specification[EB/OL]. 2024.
@@ -35,7 +35,7 @@
 # - **Krishnamoorthi，2018**　KRISHNAMOORTHI R. Quantizing deep convolutional networks for efficient inference: a whitepaper[EB/OL]. arXiv: 1806.08342, 2018.
 # - **Lin 等，2024**　LIN J, TANG J, TANG H, et al. AWQ: activation-aware weight quantization for on-device LLM compression and acceleration[C]//Proceedings of Machine Learning and Systems 6. 2024.
 # - **Liu 等，2025**　LIU Z, ZHAO C, FEDOROV I, et al. SpinQuant: LLM quantization with learned rotations[C]//International Conference on Learning Representations. 2025.
-# - **Lloyd，1982**　LLOYD S P. Least squares quantization in PCM[J]. IEEE Transactions on Information Theory, 1982, 28(2): 129-137.（1957 年的内部报告。）
+# - **Lloyd，1982**　LLOYD S P. Least squares quantization in PCM[J]. IEEE Transactions on Information Theory, 1982, 28(2): 129-137. 初稿是 1957 年的内部报告.
 # - **Max，1960**　MAX J. Quantizing for minimum distortion[J]. IRE Transactions on Information Theory, 1960, 6(1): 7-12.
 # - **Micikevicius 等，2022**　MICIKEVICIUS P, STOSIC D, BURGESS N, et al. FP8 formats for deep learning[EB/OL]. arXiv: 2209.05433, 2022.
 # - **Migacz，2017**　MIGACZ S. 8-bit inference with TensorRT[R]. San Jose: NVIDIA GPU Technology Conference, 2017.

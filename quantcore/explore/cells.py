@@ -10,13 +10,21 @@ import ctypes
 import gc
 import re
 import sys
+from typing import Protocol
 
 import ipywidgets as widgets
 
 from ..sheet import Picture
-from .explorer import Explorer
 
-LIVE: dict[str, list[tuple[Explorer, widgets.Widget]]] = {}
+
+class Shown(Protocol):
+    """What a cell shows by widgets, and lets go of when it is run again."""
+
+    def free(self) -> None:
+        """Let go of what is large."""
+
+
+LIVE: dict[str, list[tuple[Shown, widgets.Widget]]] = {}
 STILL: dict[str, Picture] = {}  # a cell has one result
 # glibc keeps most of what is freed, and large blocks leave holes that the next ones do not fit:
 # 100 MB after a chapter, 500 MB within one loop. Both calls give the memory back to the system.
@@ -26,7 +34,7 @@ MMAP_THRESHOLD = -3  # of mallopt: blocks from this size on are the system's at 
 CACHED = re.compile(r"_{1,3}|_\d+")  # the names that IPython gives to results: _, __, ___, _12
 
 
-def shown(explorer: Explorer, view: widgets.Widget) -> None:
+def shown(explorer: Shown, view: widgets.Widget) -> None:
     """Remember that the cell that runs now shows this view."""
     shell = watch()
     if shell is not None:

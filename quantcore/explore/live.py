@@ -61,6 +61,10 @@ SCRIPT = Template("""<script>(function () {
       set(handle, 'aria-valuetext', value.textContent);
       set(value, 'tabindex', '-1');
     }
+    for (const asked of live.querySelectorAll('.qc-asked')) {
+      set(live, 'role', 'group');
+      set(live, 'aria-label', asked.textContent);
+    }
     for (const line of live.querySelectorAll('.qc-line')) set(line, 'aria-live', 'polite');
     for (const audio of live.querySelectorAll('audio')) {
       set(audio, 'aria-label', audio.closest('.qc-sound').textContent.trim());

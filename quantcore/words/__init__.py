@@ -99,6 +99,11 @@ def picture(key: str, **values: object) -> str:
     return sentence.format(**values)
 
 
+def entry(table: str, key: str) -> Any:
+    """What a table holds under a key: a text, a list of them, or a table of its own."""
+    return _words(table, key)
+
+
 def fields(sentence: str) -> set[str]:
     """The names in braces.
 
