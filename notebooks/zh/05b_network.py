@@ -98,7 +98,7 @@ def new_network(seed):
         channels = out
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 2 * 2, 10)).double()
 
-
+# %%
 def batches(seed, epochs):
     generator = torch.Generator().manual_seed(seed)
     for _ in range(epochs):
@@ -179,7 +179,7 @@ def spread(values):
     mean, deviation = (100 * v for v in (torch.tensor(values).mean(), torch.tensor(values).std()))
     return f"{mean:5.1f} ± {deviation:.1f}"
 
-
+# %%
 in_float = [accuracy(run(n, x_test)) for n in nets]
 print("accuracy on the test set, %:", "".join(f"{100 * a:7.2f}" for a in in_float))
 print("mean ± standard deviation:  ", spread(in_float))
@@ -227,7 +227,7 @@ def inputs_at(seen, bits, method):
         quantizers.append(fit(x, bits, symmetric=False, method=how))
     return quantizers
 
-
+# %%
 def dynamic(bits):
     return [lambda x: fit(x, bits, symmetric=False, axis=0)(x)] * 4
 
@@ -526,7 +526,7 @@ def lsq(net, weight_q, input_q, seed):
     train(output, values, seed, 5, 0.03)
     return accuracy(output(x_test))
 
-# %% tags=["predict"]
+# %%
 plain = [weights_at(n, 2, axis=0) for n in nets], [inputs_at(s, 2, "minmax") for s in inputs]
 starts = {"minmax": plain, "mse": (weight_q[2], input_q[2])}
 print("2 bits   before training   QAT, steps fixed   LSQ, steps learned")
@@ -894,8 +894,10 @@ def data_bytes(widths_of, per_channel=True):
 
 
 variants = {"float32": (4 * (sum(counts) + channels), in_float)}
-for name, short in (("per tensor", "T"), ("per channel", "C"), ("per channel, mse", "C mse")):
-    for b in (8, 4, 3, 2) if short == "C mse" else (2,):
+for name, short in {
+    "per channel, mse": "C", "per channel": "C minmax", "per tensor": "T minmax"
+}.items():
+    for b in (8, 4, 3, 2) if short == "C" else (2,):
         size = data_bytes([b] * 4, name != "per tensor")
         variants[f"{b} {short}"] = size, both[name][8 - b]
 for budget in (2.25, 2.5):
@@ -904,8 +906,8 @@ for budget in (2.25, 2.5):
 variants["2 QAT"] = data_bytes([2] * 4), two_bits[1]
 
 # %% tags=["fold"]
-sheet, below = Sheet(2, height=4.4), ("mixed 2.25", "3 C mse", "2 C mse")
-colors = {"float32": INK, "mixed": ORANGE, "2 QAT": BLUE, "2 T": RED, "2 C": PURPLE}
+sheet, below = Sheet(2, height=4.4), ("mixed 2.25", "3 C", "2 C")
+colors = {"float32": INK, "mixed": ORANGE, "2 QAT": BLUE, "2 T minmax": RED, "2 C minmax": PURPLE}
 print(f"{'':12} {'bytes':>7} {'smaller':>8}   accuracy, %")
 for name, (size, found) in variants.items():
     points = 100 * torch.tensor(found)
@@ -924,15 +926,15 @@ for name, (size, found) in variants.items():
 ticks = [4000, 8000, 16000, 32000, 64000]
 ends = {"xscale": "log", "xticks": ticks, "xticklabels": [f"{t:,}" for t in ticks]}
 for i, (title, low) in enumerate((("all of them", 0), ("above 90%", 90))):
-    across = (2700, 90_000), (low, 100 + (100 - low) / 25)
+    across = (2300, 90_000), (low, 100 + (100 - low) / 25)
     sheet.frame(i, title, "bytes", "accuracy, %", *across, **ends)
     sheet.axes[i].minorticks_off()
-told = {name: spread(variants[name][1]) for name in ("float32", "4 C mse", "2 T", "2 QAT")}
+told = {name: spread(variants[name][1]) for name in ("float32", "4 C", "2 T minmax", "2 QAT")}
 told |= {f"{name} bytes": f"{variants[name][0]:,}" for name in told}
 sheet.show("network-summary", **{key.replace(" ", "_"): value for key, value in told.items()})
 
 # %% [markdown]
-# 图中 T 是逐张量，C 是逐通道，都是 `minmax`；mse 是用 `mse` 定范围。左图是全部方案，右图放大 90% 以上的部分。左上角最好：又小，又准。
+# 名称的第一个数字是位宽；T 是逐张量，C 是逐通道；权重的范围由 `mse` 选定，注明 minmax 的除外。mixed 是混合精度，后面的数字是预算。左图是全部方案，右图放大 90% 以上的部分。左上角最好：又小，又准。
 #
 # 从右往左走：8 位和 4 位是白得的，准确率与 float32 分不出高下；3 位丢 1 个百分点；2 位要想站得住，或者把位数花在最怕的层上，或者再训练一次。同样是 2 位，办法不同，准确率从不到 20% 到 96% 以上。可见“量化到几位”只说了一半，另一半是怎样量化。
 #
