@@ -42,9 +42,9 @@ def planted(name, mistake):
 
 def checked(name, answer):
     """The verdict, and that it came in time."""
-    start = time.perf_counter()
+    start = time.process_time()
     verdict = exercises.check(name, answer)
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     return verdict
 
 

@@ -12,13 +12,20 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from . import c02, c03, c05, keeping
+from . import c01b, c02, c03, c05, keeping
 from .prediction import Prediction
 from .verdict import Verdict
 
 __all__ = ["CHAPTERS", "EXERCISES", "PREDICTIONS", "check", "predict", "progress"]
 
-CHAPTERS = MappingProxyType({"02_schemes": c02, "03_params": c03, "05_visualization": c05})
+CHAPTERS = MappingProxyType(
+    {
+        "01b_rate_distortion": c01b,
+        "02_schemes": c02,
+        "03_params": c03,
+        "05_visualization": c05,
+    }
+)
 PREDICTIONS = {name: make for c in CHAPTERS.values() for name, make in c.PREDICTIONS.items()}
 EXERCISES = {name: exercise for c in CHAPTERS.values() for name, exercise in c.EXERCISES.items()}
 

@@ -31,7 +31,9 @@ def folder() -> Path | None:
 def read(place: Path) -> dict[str, dict[str, bool]]:
     """Table ("predictions" or "exercises") → name → whether it was right; empty at first."""
     done: dict[str, dict[str, bool]] = {"predictions": {}, "exercises": {}}
-    with suppress(OSError, ValueError, AttributeError, TypeError):  # no file, or what is none of ours
+    with suppress(
+        OSError, ValueError, AttributeError, TypeError
+    ):  # no file, or what is none of ours
         found = json.loads((place / KEPT).read_text("utf-8"))
         done = {table: dict(found.get(table, {})) for table in done}
     return done
