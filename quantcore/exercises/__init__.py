@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from . import c01b, c02, c03, c04b, c05, keeping
+from . import c01b, c02, c03, c04, c04b, c05, keeping
 from .prediction import Prediction
 from .verdict import Verdict
 
@@ -23,6 +23,7 @@ CHAPTERS = MappingProxyType(
         "01b_rate_distortion": c01b,
         "02_schemes": c02,
         "03_params": c03,
+        "04_quantizer": c04,
         "04b_integer": c04b,
         "05_visualization": c05,
     }
