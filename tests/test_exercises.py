@@ -73,6 +73,15 @@ def test_at_least_three_misconceptions_are_known(name):
     assert len(EXERCISES[name].wrong) >= 3
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if isinstance(EXERCISES[n], Function)])
+def test_the_fixed_examples_show_every_misconception(name):
+    """What hypothesis generates may change with its version."""
+    exercise = EXERCISES[name]
+    for mistake, answer in exercise.wrong.items():
+        pairs = [(call(f, a)[0] for f in (exercise.right, answer)) for a in exercise.examples]
+        assert not all(same(*pair) for pair in pairs), mistake
+
+
 def stubs(name):
     """What the student finds."""
     exercise = EXERCISES[name]

@@ -244,7 +244,7 @@ EXERCISES = {
     ),
     "nearest-level": Function(
         nearest_level,
-        ((torch.tensor([-1.5, 0.25, 3.5, 9.0]), LEVELS),),
+        ((torch.tensor([-1.5, 0.75, 3.5, 9.0]), LEVELS),),
         st.tuples(BETWEEN, ASCENDING),
         {
             "below": lambda x, levels: levels[(torch.searchsorted(levels, x) - 1).clamp_min(0)],

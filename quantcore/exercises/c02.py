@@ -179,7 +179,7 @@ SIXTEENTHS = st.lists(st.integers(-4000, 4000), min_size=1, max_size=6).map(
 EXERCISES = {
     "pack-int4": Function(
         pack_int4,
-        ((FIVE,),),
+        ((FIVE,), (torch.tensor([-3, 5], dtype=torch.int8),)),
         INT4_CODES,
         {"high_first": high_first, "offset": offset, "one_each": one_each, "unmasked": unmasked},
         catches=(8,),

@@ -220,7 +220,12 @@ EXERCISES = {
     ),
     "zero-point": Function(
         zero_point,
-        ((-1.0, 3.0, -128, 127), (-1.0, 2.0, 0, 255), (2.0, 3.0, -128, 127)),
+        (
+            (-1.0, 3.0, -128, 127),
+            (-1.0, 2.0, 0, 255),
+            (2.0, 3.0, -128, 127),
+            (5.0, 5.0, -128, 127),
+        ),
         st.tuples(ENDS, GRIDS).map(lambda drawn: (*drawn[0], *drawn[1])).filter(no_tie),
         {
             "added": lambda lo, hi, qmin, qmax: round(

@@ -200,8 +200,8 @@ EXERCISES = {
             ),
             "no_clamp": lambda x, s, z, qmin, qmax: (torch.round(x.float() / s) + z).int(),
             "clamped_first": lambda x, s, z, qmin, qmax: (
-                (torch.round((x.float() / s).clamp(qmin, qmax)) + z).to(torch.int32)
-            ),
+                torch.round((x.float() / s).clamp(qmin, qmax)) + z
+            ).to(torch.int32),
             "float_codes": lambda x, s, z, qmin, qmax: codes(x, s, z, qmin, qmax).float(),
         },
         catches=(3, 4, 5, 8),
@@ -227,7 +227,7 @@ EXERCISES = {
     ),
     "gradient-mask": Function(
         passes,
-        ((ENDS, 0.5, 0, -4, 3), (ENDS, 1.0, 2, -8, 7), (2 * ENDS, 0.5, -1, -4, 3)),
+        ((ENDS, 1.0, 0, -4, 3), (ENDS, 1.0, 2, -8, 5), (ENDS, 0.5, -4, -8, 7)),
         drawn(torch.float32),
         {
             "everywhere": lambda x, s, z, qmin, qmax: torch.ones_like(x, dtype=torch.bool),
