@@ -78,7 +78,7 @@ def test_the_fixed_examples_show_every_misconception(name):
     """What hypothesis generates may change with its version."""
     exercise = EXERCISES[name]
     for mistake, answer in exercise.wrong.items():
-        pairs = [(call(f, a)[0] for f in (exercise.right, answer)) for a in exercise.examples]
+        pairs = [[call(f, a)[0] for f in (exercise.right, answer)] for a in exercise.examples]
         assert not all(same(*pair) for pair in pairs), mistake
 
 
