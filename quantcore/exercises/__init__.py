@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from . import c00, c01b, c02, c03, c04, c04b, c05, keeping
+from . import c00, c01, c01b, c02, c03, c04, c04b, c05, keeping
 from .prediction import Prediction
 from .verdict import Verdict
 
@@ -21,6 +21,7 @@ __all__ = ["CHAPTERS", "EXERCISES", "PREDICTIONS", "check", "predict", "progress
 CHAPTERS = MappingProxyType(
     {
         "00_start": c00,
+        "01_information_theory": c01,
         "01b_rate_distortion": c01b,
         "02_schemes": c02,
         "03_params": c03,

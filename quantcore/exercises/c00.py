@@ -34,7 +34,11 @@ def step_ratio() -> Answers:
     """The step of 4 bits over that of 3 bits, asymmetric, the same range."""
     three, four = 2**3 - 1, 2**4 - 1
     return number(
-        three / four, tolerance=0.005, levels=2**3 / 2**4, upside_down=four / three, mixed=2**3 / four
+        three / four,
+        tolerance=0.005,
+        levels=2**3 / 2**4,
+        upside_down=four / three,
+        mixed=2**3 / four,
     )
 
 
@@ -154,14 +158,10 @@ EXERCISES = {
                 s * (min(max(round(x / s) + z, qmin), qmax) + z)
             ),
             "no_clamp": lambda x, s, z, qmin, qmax: s * round(x / s),
-            "truncated": lambda x, s, z, qmin, qmax: (
-                s * (min(max(int(x / s) + z, qmin), qmax) - z)
-            ),
+            "truncated": lambda x, s, z, qmin, qmax: s * (min(max(int(x / s) + z, qmin), qmax) - z),
             "code": lambda x, s, z, qmin, qmax: min(max(round(x / s) + z, qmin), qmax),
             "clamped_first": lambda x, s, z, qmin, qmax: s * min(max(round(x / s), qmin), qmax),
-            "z_first": lambda x, s, z, qmin, qmax: (
-                s * (min(max(round(x / s + z), qmin), qmax) - z)
-            ),
+            "z_first": lambda x, s, z, qmin, qmax: s * (min(max(round(x / s + z), qmin), qmax) - z),
         },
         catches=(3, 4, 5),
     ),
@@ -217,9 +217,7 @@ EXERCISES = {
             "over_the_result": lambda x, x_hat: (
                 10 * log10((x.square().sum() / x_hat.square().sum()).item())
             ),
-            "no_decibels": lambda x, x_hat: (
-                (x.square().sum() / (x - x_hat).square().sum()).item()
-            ),
+            "no_decibels": lambda x, x_hat: (x.square().sum() / (x - x_hat).square().sum()).item(),
         },
         catches=(6,),
     ),
