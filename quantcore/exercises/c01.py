@@ -8,7 +8,6 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ..information import noise_power
 from ..integer import pack_int4
 from ..params import QuantizationParams
 from ..quantizer import UniformQuantizer
@@ -52,7 +51,7 @@ def between_noise() -> Answers:
     step = 1 / 8
     x = step * (torch.arange(-99, 99) + 0.5)
     return number(
-        power(x - step * (x / step).round()) / noise_power(step),
+        power(x - step * (x / step).round()) / (step**2 / 12),
         tolerance=0.01,
         always=1,
         on_the_grid=0,

@@ -8,7 +8,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ..information import entropy, gaussian_distortion, noise_power
+from ..information import entropy, gaussian_distortion
 from ..optimal import lloyd_max, optimal_uniform
 from ..params import QuantizationParams
 from ..quantizer import UniformQuantizer
@@ -33,7 +33,7 @@ def two_levels() -> Answers:
         tolerance=0.005,
         level=sqrt(2 / pi),
         at_one=2 - 2 * sqrt(2 / pi),
-        limit=gaussian_distortion(1),
+        limit=2.0 ** (-2 * 1),
     )
 
 
@@ -76,7 +76,7 @@ def half_zeros() -> Answers:
     step = 1 / 8
     x = distribution("normal", 2**18) * (torch.arange(2**18) % 2)
     rise, tread = step * ((x / step).floor() + 0.5), step * (x / step).round()
-    ratios = [power(x - x_hat) / noise_power(step) for x_hat in (rise, tread)]
+    ratios = [power(x - x_hat) / (step**2 / 12) for x_hat in (rise, tread)]
     return number(ratios[0], tolerance=0.05, tread=ratios[1], always=1, zeros_only=3)
 
 

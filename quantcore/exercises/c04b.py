@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import ceil, frexp, log2
 
@@ -48,7 +49,7 @@ def int16_terms() -> Answers:
 
 
 def multiplier_shift() -> Answers:
-    """n of the multiplier 0.3 = m · 2^(-31) · 2^(-n)."""
+    """The shift n of the multiplier 0.3 = m · 2^(-31) · 2^(-n)."""
     n = fixed_point_multiplier(0.3)[1].item()
     return number(n, rounded_up=ceil(-log2(0.3)), left=-n, none=0)
 
@@ -112,7 +113,7 @@ def four_terms(q1: Tensor, q2: Tensor, z1: int, z2: int) -> tuple[int, int, int,
     )
 
 
-def changed(place: int, change) -> object:
+def changed(place: int, change: Callable) -> Callable:
     """The four terms, one of them changed: change(term, q1, q2, z1, z2)."""
 
     def wrong(q1: Tensor, q2: Tensor, z1: int, z2: int) -> tuple[int, ...]:
@@ -148,7 +149,7 @@ def output_code(acc: int, m: float, z: int, qmin: int, qmax: int) -> int:
 
 
 def shift_even(y: int, n: int) -> int:
-    """y / 2^n to the nearest integer, halves to the even one."""
+    """The integer nearest to y / 2^n, halves to the even one."""
     return round(Fraction(y, 2**n))
 
 

@@ -123,7 +123,7 @@ def quiet_weights() -> Tensor:
 def measure(settings: dict) -> dict[str, float]:
     """SQNR of the worst row in dB, and bits per weight with a float16 scale for each part."""
     w = quiet_weights()
-    quantizer = fit(w, settings["bits"], **LAYOUTS[settings["layout"]])
+    quantizer = fit(w, settings["bits"], True, **LAYOUTS[settings["layout"]])
     bits = settings["bits"] + 16 * quantizer.params.scale.numel() / w.numel()
     return {"SQNR": row_db(w, quantizer(w)).min().item(), "bits": bits}
 
