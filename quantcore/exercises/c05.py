@@ -9,11 +9,26 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ..explore import LAYOUTS, fit
 from ..information import sqnr_db
+from ..params import QuantizationParams
+from ..quantizer import UniformQuantizer
 from ..samples import SHAPES, distribution
+from ..schemes import QuantizationScheme
 from .answers import Answers, choice, number
 from .kinds import Function, Settings
+
+LAYOUTS: dict[str, dict[str, int]] = {
+    "per tensor": {},
+    "per channel": {"axis": 0},
+    "per group": {"group_size": 16},
+}
+
+
+def fit(x: Tensor, bits: int, symmetric: bool = True, **options: int) -> UniformQuantizer:
+    """The signed quantizer of that bit width for x."""
+    scheme = QuantizationScheme.from_bits(bits)
+    return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
+
 
 # ---- predictions ----------------------------------------------------------------------------
 
