@@ -156,8 +156,15 @@ def test_an_exercise_has_all_its_words_and_no_others(language):
         assert len(entry["steps"]) == len(catalogue("zh")["exercises"][name]["steps"]) >= 2
 
 
-def test_the_misconceptions_that_are_caught_are_those_of_the_list():
-    assert all(n in range(1, 13) for e in EXERCISES.values() for n in e.catches)
+def test_every_misconception_of_the_list_is_caught():
+    assert {n for e in EXERCISES.values() for n in e.catches} == set(range(1, 13))
+
+
+@pytest.mark.parametrize("chapter", [n for n in CHAPTERS if n[:2] < "06"])
+def test_a_chapter_has_enough_to_do(chapter):
+    assert 3 <= len(CHAPTERS[chapter].EXERCISES) <= 6 and len(CHAPTERS[chapter].PREDICTIONS) >= 4
+    for exercise in CHAPTERS[chapter].EXERCISES.values():
+        assert 3 <= exercise.minutes <= 10 and exercise.difficulty in (1, 2, 3)
 
 
 # ---- what is said ---------------------------------------------------------------------------

@@ -164,6 +164,7 @@ EXERCISES = {
             "z_first": lambda x, s, z, qmin, qmax: s * (min(max(round(x / s + z), qmin), qmax) - z),
         },
         catches=(3, 4, 5),
+        minutes=6,
     ),
     "bits-for-an-error": Function(
         bits_for,
@@ -181,6 +182,8 @@ EXERCISES = {
             "levels": lambda lo, hi, error: ceil((hi - lo) / (2 * error)) + 1,
         },
         catches=(2,),
+        minutes=6,
+        difficulty=2,
     ),
     "model-gigabytes": Function(
         gigabytes,
@@ -203,6 +206,7 @@ EXERCISES = {
             "as_bytes": lambda n, bits, group, scale_bits: n / 1e9,
         },
         catches=(8,),
+        minutes=4,
     ),
     "sqnr-by-hand": Function(
         decibels,

@@ -192,6 +192,8 @@ EXERCISES = {
             "bias_added": lambda step: (step / 2, step**2 / 12, step**2 / 12 + step / 2),
         },
         catches=(4, 7),
+        minutes=6,
+        difficulty=2,
     ),
     "sqnr-formula": Function(
         formula_db,
@@ -221,6 +223,7 @@ EXERCISES = {
             "in_steps": lambda x, d, step: step * (torch.round(x / step + d) - d),
         },
         catches=(7,),
+        difficulty=2,
     ),
     "two-noises": Function(
         two_noises,
@@ -237,5 +240,7 @@ EXERCISES = {
             ),
         },
         catches=(10,),
+        minutes=8,
+        difficulty=2,
     ),
 }

@@ -228,6 +228,7 @@ EXERCISES = {
             ),
             "sign": lambda counts: -entropy_of(counts),
         },
+        minutes=6,
     ),
     "decode-prefix": Function(
         decode,
@@ -241,6 +242,8 @@ EXERCISES = {
             "only_first": lambda bits: decode(bits)[:1],
             "from_the_end": lambda bits: decode(bits[::-1]),
         },
+        minutes=8,
+        difficulty=2,
     ),
     "nearest-level": Function(
         nearest_level,
@@ -260,6 +263,8 @@ EXERCISES = {
                 .long()
             ],
         },
+        minutes=6,
+        difficulty=2,
     ),
     "above-limit": Function(
         above_limit,

@@ -217,6 +217,7 @@ EXERCISES = {
             "only_below": lambda x: (min(x.min().item(), 0.0), x.max().item()),
         },
         catches=(1,),
+        minutes=4,
     ),
     "zero-point": Function(
         zero_point,
@@ -240,6 +241,8 @@ EXERCISES = {
             ),
         },
         catches=(1, 3),
+        minutes=8,
+        difficulty=2,
     ),
     "bits-per-weight": Function(
         bits_per_weight,
@@ -258,6 +261,7 @@ EXERCISES = {
             "zero_point_each": lambda b, g, s, z: b + s / g + z,
         },
         catches=(8,),
+        minutes=4,
     ),
     "choose-range": Settings(
         good={"bits": 4, "group_size": 32, "method": "mse"},
@@ -272,6 +276,8 @@ EXERCISES = {
             "small_groups": {"bits": 4, "group_size": 16, "method": "mse"},
         },
         catches=(10,),
+        minutes=8,
+        difficulty=2,
     ),
     "channel-axis": Function(
         channel_axis,

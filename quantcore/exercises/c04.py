@@ -204,6 +204,7 @@ EXERCISES = {
             "float_codes": lambda x, s, z, qmin, qmax: codes(x, s, z, qmin, qmax).float(),
         },
         catches=(3, 4, 5, 8),
+        minutes=6,
     ),
     "dequantize-uint8": Function(
         values,
@@ -223,6 +224,7 @@ EXERCISES = {
             "outside": lambda q, s, z: s * q.float() - z,
         },
         catches=(3,),
+        minutes=4,
     ),
     "gradient-mask": Function(
         passes,
@@ -239,6 +241,8 @@ EXERCISES = {
             ),
         },
         catches=(11,),
+        minutes=6,
+        difficulty=2,
     ),
     "scale-gradient": Function(
         scale_slope,
@@ -255,6 +259,8 @@ EXERCISES = {
             "no_clamp": lambda x, s, qmin, qmax: torch.round(x / s) - x / s,
         },
         catches=(11,),
+        minutes=8,
+        difficulty=3,
     ),
     "fix-the-average": Function(
         halved,

@@ -195,6 +195,8 @@ EXERCISES = {
             "drop_out": lambda *a: (four_terms(*a)[0], 0, 0, 0),
         },
         catches=(12,),
+        minutes=8,
+        difficulty=2,
     ),
     "multiplier-16": Function(
         multiplier,
@@ -207,6 +209,8 @@ EXERCISES = {
             "truncated": lambda m: (int(frexp(m)[0] * 2**15), -frexp(m)[1]),
             "no_carry": without_carry,
         },
+        minutes=8,
+        difficulty=3,
     ),
     "output-code": Function(
         output_code,
@@ -239,6 +243,8 @@ EXERCISES = {
             "to_zero": lambda y, n: int(y / 2**n),
         },
         catches=(4,),
+        minutes=10,
+        difficulty=3,
     ),
     "accumulator-bits": Function(
         accumulator_bits,
@@ -253,5 +259,6 @@ EXERCISES = {
             "power_fits": lambda terms, a, b: ceil(log2(terms * a * b)) + 1,
         },
         catches=(12,),
+        difficulty=2,
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from math import log10, sqrt
+from typing import Any
 
 import torch
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ LAYOUTS: dict[str, dict[str, int]] = {
 }
 
 
-def fit(x: Tensor, bits: int, symmetric: bool = True, **options: int) -> UniformQuantizer:
+def fit(x: Tensor, bits: int, symmetric: bool = True, **options: Any) -> UniformQuantizer:
     """The signed quantizer of that bit width for x."""
     scheme = QuantizationScheme.from_bits(bits)
     return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
@@ -189,6 +190,7 @@ EXERCISES = {
             "mean_abs": lambda x: (x.abs().max() / x.abs().mean()).item(),
             "std": lambda x: (x.abs().max() / x.std(correction=0)).item(),
         },
+        minutes=4,
     ),
     "row-sqnr": Function(
         row_db,
@@ -204,6 +206,7 @@ EXERCISES = {
             ),
         },
         catches=(6,),
+        minutes=6,
     ),
     "choose-layout": Settings(
         good={"bits": 4, "layout": "per channel"},
@@ -216,5 +219,7 @@ EXERCISES = {
             "small_groups": {"bits": 4, "layout": "per group"},
         },
         catches=(10,),
+        minutes=8,
+        difficulty=2,
     ),
 }
