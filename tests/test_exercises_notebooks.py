@@ -18,8 +18,8 @@ PREDICT = re.compile(r'exercises\.predict\("([^"]+)"\)')
 CHECK = re.compile(r'exercises\.check\("([^"]+)", ([a-z_]\w*)\)')
 CALL = re.compile(r"\bexercises\.(predict|check)\(")
 TASK = {
-    "zh": re.compile(r"\*\*【操作】\*\*（(\d+) 分钟，难度 [123]/3）"),
-    "en": re.compile(r"\*\*\[Try\]\*\* \((\d+) minutes, difficulty [123]/3\)"),
+    "zh": re.compile(r"\*\*【操作】\*\*（(\d+) 分钟，难度 ([123])/3）"),
+    "en": re.compile(r"\*\*\[Try\]\*\* \((\d+) minutes, difficulty ([123])/3\)"),
 }
 FOLD = {
     language: f"<details><summary>{answer}</summary>\n\n"
@@ -73,9 +73,12 @@ def turns(notebook):
 
 def turns_out_of_place(notebook, path):
     language = path.parent.name
-    for i, _, name, stub, above, below in turns(notebook):
-        if not TASK[language].search(above):
+    for i, exercise, name, stub, above, below in turns(notebook):
+        task, known = TASK[language].search(above), exercises.EXERCISES.get(exercise)
+        if not task:
             yield f"cell {i}: two cells above, Markdown with the label, the time, the difficulty"
+        elif known and (known.minutes, known.difficulty) != (int(task[1]), int(task[2])):
+            yield f"cell {i}: {known.minutes} minutes, difficulty {known.difficulty}/3"
         if stub.cell_type != "code" or name not in defined(stub.source):
             yield f"cell {i}: the cell above defines {name}"
         if not below.startswith(FOLD[language]) or len(SOLUTION.findall(below)) != 1:
@@ -144,7 +147,7 @@ SOURCES = (
     ("text", "# 参数\n\n**【预测】** $[-1, 3]$，INT8，$z$ 是多少？"),
     ("code", 'exercises.predict("zero-point-sign")'),
     ("measured", "round(-128 + 255 / 4)"),
-    ("text", "**【操作】**（8 分钟，难度 1/3）写出对称量化的缩放因子。"),
+    ("text", "**【操作】**（5 分钟，难度 1/3）写出对称量化的缩放因子。"),
     ("code", "def my_scale(x, bits):\n    # your code here\n    return ..."),
     ("code", 'exercises.check("symmetric-scale", my_scale)'),
     (
@@ -192,6 +195,7 @@ WRONG = [
     (predictions_out_of_place, "text", "# 参数", "the question stands"),
     (predictions_out_of_place, "measured", "untagged", "is tagged predict"),
     (turns_out_of_place, "task", "**【操作】** 写出缩放因子。", "the time, the difficulty"),
+    (turns_out_of_place, "task", "**【操作】**（8 分钟，难度 1/3）写。", "5 minutes, difficulty 1/3"),
     (turns_out_of_place, "stub", "def other(x, bits):\n    return ...", "defines my_scale"),
     (turns_out_of_place, "solution", "参考答案", "below"),
     (turns_out_of_place, "solution", FOLD["zh"] + "除以 127。\n\n</details>", "below"),

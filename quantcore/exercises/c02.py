@@ -179,10 +179,12 @@ SIXTEENTHS = st.lists(st.integers(-4000, 4000), min_size=1, max_size=6).map(
 EXERCISES = {
     "pack-int4": Function(
         pack_int4,
-        ((FIVE,),),
+        ((FIVE,), (torch.tensor([-3, 5], dtype=torch.int8),)),
         INT4_CODES,
         {"high_first": high_first, "offset": offset, "one_each": one_each, "unmasked": unmasked},
         catches=(8,),
+        minutes=8,
+        difficulty=2,
     ),
     "unpack-int4": Function(
         unpack,
@@ -194,6 +196,8 @@ EXERCISES = {
             "sign_and_size": sign_and_size,
             "from_nine": from_nine,
         },
+        minutes=8,
+        difficulty=2,
     ),
     "code-range": Function(
         code_range,
@@ -210,6 +214,7 @@ EXERCISES = {
             "sign_extra": lambda b, signed: (-(2**b), 2**b - 1) if signed else (0, 2**b - 1),
         },
         catches=(2,),
+        minutes=4,
     ),
     "bits-needed": Function(
         bits_needed,
