@@ -2,8 +2,9 @@
 
 The copies lie in my/EDITION, which git ignores, and have no outputs, so that a prediction comes
 before its answer; below its title each leads to the same chapter in the other language. Those
-that are missing are made. One that the student has changed is never written to: where its chapter has changed too, the new chapter is put beside it. `--reset CHAPTER`
-gives a fresh copy, and keeps the old one under another name.
+that are missing are made. One that the student has changed is never written to: where its chapter
+has changed too, the new chapter is put beside it. `--reset CHAPTER` gives a fresh copy, and keeps
+the old one under another name.
 """
 
 import argparse
