@@ -33,10 +33,10 @@ LABELS = {"预测": "Predict", "计算": "Compute", "思考": "Think", "操作":
 LABEL = re.compile(r"\*\*(?:【(\w+)】|\[(\w+)\])\*\*")
 NUMBER = re.compile(
     r"(?<![A-Za-z\d.])(\d{1,3}(?:,\d{3})+(?!\d)|\d+)(\.\d+)?"
-    r"(?:(?:st|nd|rd|th)\b|(?![A-Za-z\d]))(?:\s?([十百千]?[万亿]|thousand|million|billion))?"
+    r"(?:(?:st|nd|rd|th|s)\b|(?![A-Za-z\d]))(?:\s?([十百千]?[万亿]|thousand|million|billion))?"
 )
 NAME = re.compile(r"[A-Za-z]+\d[A-Za-z\d]*|\d+[A-Za-z]+")  # INT8, E4M3, 7B
-ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
+ORDINAL = re.compile(r"\d+(?:st|nd|rd|th|s)")  # 2nd; 0s and 1s
 SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"两": 2}

@@ -27,7 +27,8 @@ ZH = {
     "03_params": [
         "# 参数\n\n| 部分 | 时间 |\n|:--|:--|\n| 噪声 | 10 分钟 |",
         'explore.set_language("zh")',
-        "## 噪声 ★\n\n70 亿个权重，占 14 GB，分成 3 组，约十二万个，1,024 个。$b$ 位的 INT8。"
+        "## 噪声 ★\n\n70 亿个权重，占 14 GB，分成 3 组，第 2 组全是 0，"
+        "约十二万个，1,024 个。$b$ 位的 INT8。"
         "[**饱和截断**](glossary.ipynb#量化)（clipping，也叫限幅）。\n\n"
         "$$\n\\sigma_q^2 = \\frac{s^2}{12}\n$$\n〔[N2](06_summary.ipynb#公式总表)〕\n\n"
         "`x.abs()`，形状 `(输出, 输入)`。$s$ 大于 $s/2$。$s$ 的单位。\n\n1. 一\n2. 二\n\n"
@@ -47,8 +48,8 @@ EN = {
     "03_params": [
         "# Parameters\n\n| section | time |\n|:--|:--|\n| Noise | 10 minutes |",
         'explore.set_language("en")',
-        "## Noise ★\n\nFourteen weights? No: 7 billion, 14 GB, in three groups of some 120,000, in "
-        "all 1024, with an INT8 of $b$ bits, INT8 again, [**clipping**](glossary.ipynb#On-levels)."
+        "## Noise ★\n\nFourteen weights? No: 7 billion, 14 GB, in three groups of some 120,000, "
+        "the 2nd of them all 0s, in all 1024, with an INT8 of $b$ bits, INT8 again, [**clipping**](glossary.ipynb#On-levels)."
         "\n\n$$\n\\sigma_q^2 = \\frac{s^2}{12}.\n$$\n[[N2](06_summary.ipynb#All-formulas)]\n\n"
         "`x.abs()` of the shape `(output, input)`. $s/2$ is less than $s$, in its unit.\n\n"
         "1. one\n2. two\n\n**[Predict]** How many?\n\n<details><summary>Answer</summary>\n\n"
