@@ -49,7 +49,8 @@ EN = {
         "# Parameters\n\n| section | time |\n|:--|:--|\n| Noise | 10 minutes |",
         'explore.set_language("en")',
         "## Noise ★\n\nFourteen weights? No: 7 billion, 14 GB, in three groups of some 120,000, "
-        "the 2nd of them all 0s, in all 1024, with an INT8 of $b$ bits, INT8 again, [**clipping**](glossary.ipynb#On-levels)."
+        "the 2nd of them all 0s, in all 1024, with an INT8 of $b$ bits, INT8 again, "
+        "[**clipping**](glossary.ipynb#On-levels)."
         "\n\n$$\n\\sigma_q^2 = \\frac{s^2}{12}.\n$$\n[[N2](06_summary.ipynb#All-formulas)]\n\n"
         "`x.abs()` of the shape `(output, input)`. $s/2$ is less than $s$, in its unit.\n\n"
         "1. one\n2. two\n\n**[Predict]** How many?\n\n<details><summary>Answer</summary>\n\n"
