@@ -122,9 +122,17 @@ def careless(name):
             "what exits": lambda *a: exit(),
         }
         names = list(inspect.signature(exercise.right).parameters)
-        if "bits" in names:
-            at = names.index("bits")
-            answers["one bit coarser"] = lambda *a: exercise.right(*a[:at], a[at] - 1, *a[at + 1 :])
+        coarser = {"bits": lambda b: b - 1, "qmin": lambda q: q // 2, "qmax": lambda q: q // 2}
+        coarser |= dict.fromkeys(("s", "scale", "step"), lambda s: 2 * s)
+        if changed := [(i, coarser[n]) for i, n in enumerate(names) if n in coarser]:
+
+            def one_bit_coarser(*arguments):
+                arguments = list(arguments)
+                for i, change in changed:
+                    arguments[i] = change(arguments[i])
+                return exercise.right(*arguments)
+
+            answers["one bit coarser"] = one_bit_coarser
     if isinstance(exercise, Settings):
         coarser = {"bits": exercise.good["bits"] - 1} if "bits" in exercise.good else {}
         answers["strange settings"] = dict.fromkeys(exercise.good, "x")
