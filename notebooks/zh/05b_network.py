@@ -27,9 +27,9 @@
 #
 # | 部分 | 时间 |
 # |:--|:--|
-# | 1 数据与网络 | 9 分钟 |
+# | 1 数据与网络 | 10 分钟 |
 # | 2 训练后量化 | 18 分钟 |
-# | 3 哪一层、哪个通道最怕量化 | 18 分钟 |
+# | 3 哪一层、哪个通道最怕量化 | 17 分钟 |
 # | 4 量化感知训练 | 6 分钟 |
 # | 5 只用整数运行 | 10 分钟 |
 # | 6 存成文件 | 7 分钟 |
@@ -623,7 +623,7 @@ for b in (8, 4):
     print(f"{b:4} {row} {spread(fake):>18} {spread(whole):>12}")
 
 # %% [markdown]
-# 两种位宽都在 99% 以上。不同的来自三处：偏置舍入成整数；重新量化舍入两次（见[只用整数](04b_integer.ipynb#舍入两次，差多少)一章）；输出也量化成 8 位编码，两个很接近的得分可能成了同一个编码，谁排在前面就选谁。验证一下第三种：
+# 两种位宽都在 99% 以上。不同的来自三处：偏置舍入成整数；重新量化舍入两次（见[只用整数](04b_integer.ipynb)一章）；输出也量化成 8 位编码，两个很接近的得分可能成了同一个编码，谁排在前面就选谁。验证一下第三种：
 
 # %%
 quantizers = weights_at(net, 8, axis=0, method="mse"), inputs_at(inputs[0], 8, "mse")
@@ -892,7 +892,7 @@ def data_bytes(widths_of, per_channel=True):
     scales = channels if per_channel else len(counts)
     return weights + 4 * (scales + channels) + 5 * len(counts)
 
-
+# %%
 variants = {"float32": (4 * (sum(counts) + channels), in_float)}
 for name, short in {
     "per channel, mse": "C", "per channel": "C minmax", "per tensor": "T minmax"
