@@ -929,8 +929,9 @@ for i, (title, low) in enumerate((("all of them", 0), ("above 90%", 90))):
     across = (2300, 90_000), (low, 100 + (100 - low) / 25)
     plane.frame(i, title, "bytes", "accuracy, %", *across, **ends)
     plane.axes[i].minorticks_off()
-told = {name: spread(variants[name][1]).strip() for name in ("float32", "4 C", "2 T minmax", "2 QAT")}
-told |= {f"{name} bytes": f"{variants[name][0]:,}" for name in told}
+named = "float32", "4 C", "2 T minmax", "2 QAT"
+told = {name: spread(variants[name][1]).strip() for name in named}
+told |= {f"{name} bytes": f"{variants[name][0]:,}" for name in named}
 plane.show("network-summary", **{key.replace(" ", "_"): value for key, value in told.items()})
 
 # %% [markdown]
