@@ -12,18 +12,19 @@ LAB := .venv/ready-lab
 ALL := .venv/ready-all
 MUTANTS := .venv/ready-mutants
 
-# The language of the chapters that `make lab` opens.
-EDITION ?= zh
+# The language of the chapters that `make lab` opens: the system's, or the one asked for.
+LOCALE := $(firstword $(LC_ALL) $(LC_MESSAGES) $(LANG))
+EDITION ?= $(if $(filter zh%,$(LOCALE)),zh,$(if $(wildcard notebooks/en/SUMMARY.md),en,zh))
 
-.PHONY: help lab reset test test-oldest mutants bench notebooks book book-serve format
+.PHONY: help lab reset test test-oldest mutants bench notebooks parity sync book book-serve format
 .NOTPARALLEL:  # one installation at a time
 
 help:                ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
 
 # The variable leads to notebooks/jupyter_server_config.py.
-lab: $(LAB)          ## open your copy of the course in JupyterLab; ARGS="--no-browser" adds options
-	$(BIN)/python notebooks/copies.py $(EDITION)
+lab: $(LAB)          ## open your copy of the course in JupyterLab; EDITION=zh; ARGS="--no-browser"
+	$(BIN)/python notebooks/copies.py
 	EDITION=$(EDITION) JUPYTER_CONFIG_PATH=notebooks $(BIN)/jupyter lab $(ARGS)
 
 reset: $(LAB)        ## make your copy of a chapter anew, and keep the old one; CHAPTER=03_params
@@ -46,6 +47,12 @@ bench: $(ALL)        ## measure speed as ratios, and the memory of each chapter
 
 notebooks: $(ALL)    ## execute the notebooks from their .py sources
 	$(BIN)/python notebooks/build.py
+
+parity: $(ALL)       ## compare the editions, cell for cell; CHAPTER=03_params takes one
+	$(BIN)/python notebooks/parity.py $(CHAPTER)
+
+sync: $(ALL)         ## bring the code of one edition into the other; FROM=zh CHAPTER=03_params
+	$(BIN)/python notebooks/sync.py $(FROM) $(CHAPTER)
 
 book: $(ALL)         ## build the book, every edition, into _book
 	$(BIN)/python book/build.py

@@ -14,11 +14,14 @@ import sysconfig
 from contextlib import suppress
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script too
+
+from book import words
+
 ROOT = Path(__file__).resolve().parents[1]
 # What mdBook says before a warning or an error of its own, once the colours are removed.
 COMPLAINT = re.compile(r"\s*(\S+Z\s+)?(WARN|ERROR)\b")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
-TITLES = {"zh": "量化的基础与数学原理", "en": "Foundations of quantization"}
 HEAD = ROOT / "book/theme/head.hbs"  # mdBook puts it into every page of its own
 # The first page chooses the reader's language where the book has it.
 FRONT = """<!doctype html>
@@ -51,7 +54,7 @@ def variables(edition: str, target: Path) -> dict[str, str]:
         "PYTHONIOENCODING": "utf-8",
         "MDBOOK_BOOK__SRC": f"notebooks/{edition}",
         "MDBOOK_BOOK__LANGUAGE": edition,
-        "MDBOOK_BOOK__TITLE": TITLES.get(edition, TITLES["en"]),
+        "MDBOOK_BOOK__TITLE": words.ours(edition)["title"],
         "MDBOOK_BUILD__BUILD_DIR": str(target),
     }
 
@@ -88,11 +91,13 @@ def build(edition: str, target: Path) -> None:
 
 def write_front(folder: Path, built: list[str]) -> None:
     """The page above the editions."""
-    links = "".join(f'<li><a href="{e}/index.html">{TITLES.get(e, e)}</a></li>' for e in built)
+    links = "".join(
+        f'<li><a href="{e}/index.html">{words.ours(e)["title"]}</a></li>' for e in built
+    )
     page = FRONT.format(
         first=built[0],
         head=HEAD.read_text("utf-8"),
-        title=TITLES.get(built[0], ""),
+        title=words.ours(built[0])["title"],
         editions=built,
         links=links,
     )

@@ -3,28 +3,7 @@
 (function () {
   'use strict';
   const root = new URL(path_to_root, location.href);
-  const words = {
-    zh: {
-      search: '搜索',
-      none: '没有找到',
-      found: n => `${n} 个结果`,
-      offline: '搜索要用网页服务器打开本书：运行 make book-serve。',
-      failed: '搜索没有载入。',
-      scroll: '可以左右滚动',
-      name: '中文',
-    },
-    en: {
-      search: 'Search',
-      none: 'Nothing found',
-      found: n => (n === 1 ? '1 result' : `${n} results`),
-      offline: 'Searching needs a web server: run make book-serve.',
-      failed: 'The search did not load.',
-      scroll: 'scrolls sideways',
-      name: 'English',
-    },
-  };
-  const language = document.documentElement.lang.slice(0, 2);
-  const say = words[language] || words.en;
+  const say = courseWords; // from quantcore/words, by book/finish.py
 
   function make(tag, attributes, ...children) {
     const element = document.createElement(tag);
@@ -206,7 +185,8 @@
     try {
       const chapters = await lookUp(query);
       if (turn !== asked) return;
-      show(chapters.length ? say.found(chapters.flat().length) : say.none);
+      const found = chapters.flat().length;
+      show(found > 1 ? say.found.replace('{n}', found) : found ? say['found-one'] : say.none);
       results.dataset.query = input.value;
       for (const sections of chapters) {
         const { address, chapter } = sections[0].meta;
@@ -261,10 +241,9 @@
   editions.addEventListener('load', () => {
     for (const [folder, about] of Object.entries(window.courseEditions)) {
       if (!['index.html', 'print.html', ...about.pages].includes(here)) continue;
-      const name = (words[about.language.slice(0, 2)] || { name: folder }).name;
       const url = new URL(`../${folder}/${here}`, root);
       search.after(
-        make('a', { class: 'course-language', href: url, lang: about.language }, name),
+        make('a', { class: 'course-language', href: url, lang: about.language }, about.name),
       );
     }
   });

@@ -15,7 +15,7 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
-from book import cache, search
+from book import cache, search, words
 from book.preprocess import chapters
 
 EDITION = "edition.json"  # in each finished edition: its language and its pages
@@ -42,12 +42,14 @@ def main() -> None:
     clean(pages)
     write_assets(pages, [cache.path(root, edition, name) for name in found])
     write_font(root, pages)
+    language = config["book"].get("language", "en")
+    speak(pages, language)
     search.write_index(pages, [f"{name}.html" for name in found])
     if serving:
         write_editions(pages, {})
         return
-    language = config["book"].get("language", "en")
-    about = {"language": language, "pages": [f"{name}.html" for name in found]}
+    name = words.ours(language)["name"]
+    about = {"language": language, "name": name, "pages": [f"{name}.html" for name in found]}
     (pages / EDITION).write_text(json.dumps(about), "utf-8")
     move_up(pages, target)
     tell_each_other(target.parent)
@@ -94,6 +96,15 @@ def write_font(root: Path, pages: Path) -> None:
         subset.save_font(font, str(made), options)
         os.replace(made, kept)
     shutil.copyfile(kept, pages / "book" / "formulas.woff")
+
+
+def speak(pages: Path, language: str) -> None:
+    """Say mdBook's own words in the language of the edition, and hand ours to course.js."""
+    said = json.dumps(words.ours(language), ensure_ascii=False).replace("</", "<\\/")
+    for path in [*pages.glob("*.html"), *pages.glob("book-*.js")]:
+        text = words.translated(path.read_text("utf-8"), language)
+        text = text.replace("</head>", f"<script>const courseWords = {said};</script>\n</head>", 1)
+        path.write_text(text, "utf-8", newline="\n")
 
 
 def move_up(pages: Path, target: Path) -> None:

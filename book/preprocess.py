@@ -21,24 +21,11 @@ from urllib.parse import unquote
 import nbformat
 
 from book import cache, formulas
+from book import words as catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 2  # notebooks executed side by side
 TIMEOUT = 300  # seconds that one cell may take
-WORDS = {
-    "zh": {
-        "open": "打开这个笔记本",
-        "run": "用 {} 运行",
-        "fold": "代码",
-        "predict": "显示结果",
-    },
-    "en": {
-        "open": "open this notebook",
-        "run": "run it on {}",
-        "fold": "code",
-        "predict": "show the result",
-    },
-}
 FRAMES = re.compile(
     r'<script type="application/json">(.*?)</script>(\s*)<script>(.*?)</script>', re.DOTALL
 )
@@ -88,7 +75,7 @@ def convert(context: dict, book: dict) -> None:
     drawn = draw_formulas(found, notebooks)
     language = config["book"].get("language", "en")
     for chapter, notebook in zip(found, notebooks, strict=True):
-        words = WORDS.get(language[:2], WORDS["en"])
+        words = catalogue.ours(language)
         links = notebook_links(chapter["path"], source, words, config)
         chapter["content"] = markdown(notebook, drawn, links, words)
 
@@ -302,7 +289,7 @@ def notebook_links(path: str, source: Path, words: dict[str, str], config: dict)
             ),
             ("Binder", f"https://mybinder.org/v2/gh/{repository}/{branch}?urlpath=lab/tree/{file}"),
         ):
-            links.append(f'<a href="{url}">{words["run"].format(host)}</a>')
+            links.append(f'<a href="{url}">{words["run"].format(host=host)}</a>')
     return f'<p class="notebook-links">{" · ".join(links)}</p>'
 
 

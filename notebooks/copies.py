@@ -1,10 +1,11 @@
 """Give the student copies of the chapters: `python notebooks/copies.py [EDITION]`.
 
 The copies lie in my/EDITION, which git ignores, and have no outputs, so that a prediction comes
-before its answer. Those that are missing are made. One that the student has changed is never
-written to: where its chapter has changed too, the new chapter is put beside it. `--reset CHAPTER`
-gives a fresh copy, and keeps the old one under another name. What a student has done is kept in
-.progress.json beside them, by quantcore/exercises/keeping.py, which knows the folder by GIVEN.
+before its answer; below its title each leads to the same chapter in the other language. Those
+that are missing are made. One that the student has changed is never written to: where its chapter
+has changed too, the new chapter is put beside it. `--reset CHAPTER` gives a fresh copy, and keeps
+the old one under another name. What a student has done is kept in .progress.json beside them, by
+quantcore/exercises/keeping.py, which knows the folder by GIVEN.
 """
 
 import argparse
@@ -20,15 +21,24 @@ from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelspec import get_kernel_dict
 
 ROOT = Path(__file__).parents[1]
+NAMES = {"zh": "中文", "en": "English"}  # of the editions, each in its own language
 GIVEN = ".given.json"  # in the folder of the copies: file name → digest of what was put there
 
 
 def fresh(chapter: Path) -> nbformat.NotebookNode:
-    """The chapter as if it had never been run, with the ids and the tags of its cells."""
+    """The chapter as if it had never been run, with the ids and the tags of its cells.
+
+    And with links to the other editions, which stand in a copy alone: the book has a switch.
+    """
     notebook = nbformat.read(chapter, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    others = sorted(p for p in chapter.parents[1].glob(f"[!.]*/{chapter.name}") if p != chapter)
+    if others:
+        links = (f"[{NAMES[p.parent.name]}](../{p.parent.name}/{p.name})" for p in others)
+        title, _, text = notebook.cells[0].source.partition("\n")
+        notebook.cells[0].source = f"{title}\n\n{' · '.join(links)}\n{text}"
     # What JupyterLab would write on opening it, and then take it for changed.
     kernel = {"name": "python3", "language": "python"}
     notebook.metadata = nbformat.from_dict(

@@ -40,7 +40,9 @@ c.ContentsManager.pre_save_hook = before_saving
 # This file is loaded more than once, and each time the hook is said to replace the one before.
 warnings.filterwarnings("ignore", "Overriding existing pre_save_hook")
 
-c.LabApp.default_url = f"/lab/tree/my/{os.environ.get('EDITION', 'zh')}/00_start.ipynb"
+# `make lab` says which edition; others who start JupyterLab get the English one if there is one.
+edition = os.environ.get("EDITION") or ("en" if Path("notebooks/en/SUMMARY.md").exists() else "zh")
+c.LabApp.default_url = f"/lab/tree/my/{edition}/00_start.ipynb"
 # The address is still printed, without the thirty lines around it.
 c.Application.log_level = "ERROR"
 # Else JupyterLab does not start as root, which is whom a container has.

@@ -1,11 +1,12 @@
 """How long a chapter takes: `python notebooks/pace.py 03_params` (or a path, or every chapter).
 
-The model is the same for all: 220 characters of prose a minute, two minutes for a question, three
-for a live figure, 0.7 for a formula or a code cell that is read. A cell whose source is folded is
-not read, a figure in it is moved all the same; what stands in a fence takes no time. The table at a
-chapter's top may promise more than this, never less; what is marked ★ may be left out, and stands
-in a row of its own. An input for a prediction belongs to its question, and takes no time; of the
-section of exercises, which are done after the class, each says how long it takes.
+The model is the same for all: 220 characters of prose a minute (in English 140 words, which are as
+much text), two minutes for a question, three for a live figure, 0.7 for a formula or a code cell
+that is read. A cell whose source is folded is not read, a figure in it is moved all the same; what
+stands in a fence takes no time. The table at a chapter's top may promise more than this, never
+less; what is marked ★ may be left out, and stands in a row of its own. An input for
+a prediction belongs to its question, and takes no time; of the section of exercises, which are done
+after the class, each says how long it takes.
 """
 
 import math
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script too
 
 from notebooks.build import FOLD, ROOT, read_source
 
-PROSE, WORDS = 220, 110  # characters of Chinese a minute, words of another language
+PROSE, WORDS = 220, 140  # characters of Chinese a minute, words of another language
 QUESTION, SLIDER, READ = 2, 3, 0.7  # minutes
 STAR = "★"
 HOMEWORK = "练习", "Exercises"  # the section that is left for after the class
@@ -30,6 +31,7 @@ FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 LIVE = re.compile(r"\bexplore\.(?!set_language)\w+\(")
 CHARACTER = re.compile(r"[\u4e00-\u9fff]")
 WORD = re.compile(r"[A-Za-z]{2,}")
+NO_WORDS = re.compile(r"\]\([^)]*\)|`[^`\n]*`|\$[^$\n]*\$|<[^>\n]*>")  # are read as one
 FENCE = re.compile(r"^ *(```+|~~~+).*?^ *\1", re.DOTALL | re.MULTILINE)
 ROW = re.compile(r"^\| ([^|]+) \| (\d+)[^|\d]* \|$", re.MULTILINE)
 
@@ -56,9 +58,10 @@ def minutes(notebook) -> dict[str, float]:
                 taken[section] += sum(int(a or b) for a, b in TASK.findall(block))
             elif section:
                 text = FORMULA.sub("", block)
+                words = WORD.findall(NO_WORDS.sub("", text)) if not CHARACTER.search(text) else ()
                 taken[STAR if starred else section] += (
                     len(CHARACTER.findall(text)) / PROSE
-                    + (len(WORD.findall(text)) / WORDS if not CHARACTER.search(text) else 0)
+                    + len(words) / WORDS
                     + QUESTION * len(LABEL.findall(text))
                     + READ * len(FORMULA.findall(block))
                 )

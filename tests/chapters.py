@@ -76,7 +76,7 @@ def _page(path, time):
 
 # ---- one that is right, and what makes it wrong --------------------------------------------
 
-ALT = "a staircase of 3 bits, s = 0.4"
+ALT = "3 位的阶梯图，s = 0.4"
 ABOUT = {"image/png": {"alt": ALT}, "controls": ["bits", "symmetric"]}
 
 

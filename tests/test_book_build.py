@@ -9,7 +9,7 @@ import pytest
 from books import FIRST, built, main_of, run_mdbook, write_book
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from book import build, cache, finish
+from book import build, cache, finish, words
 
 
 def test_the_page_of_a_notebook(small):
@@ -115,6 +115,29 @@ def test_what_mdbook_warns_of(line, warns):
     assert build.complains(line) is warns
 
 
+def test_mdbooks_own_words_are_in_the_language_of_the_edition(small):
+    """A new mdBook says something else: then a word is missing here, or left over."""
+    said = re.compile(
+        r'(?:title|aria-label)="([^"]*)"|class="theme"[^>]*>([^<]*)<|<p>(Press .*?)</p>'
+    )
+    edition = small / "_book/zh"
+    pages = [edition / "a.html", edition / "b.html", *edition.glob("book-*.js")]
+    chinese = "\n".join(path.read_text("utf-8") for path in pages)
+    assert not [w for w in words.catalogue("zh")["mdbook"].values() if w not in chinese]
+    seen = "\n".join(path.read_text("utf-8") for path in pages[:2])  # a script has words for Rust
+    left = {"".join(found) for found in said.findall(seen)}
+    assert left and not [w for w in left if not re.search("[\u4e00-\u9fff]", w)]
+    assert "'已复制'" in chinese and "Copied" not in chinese
+    assert (
+        words.translated("<p>Light</p><main><p>Light</p></main>", "zh")
+        == "<p>明亮</p><main><p>Light</p></main>"
+    )
+
+
+def test_a_language_without_a_catalogue_has_english_words():
+    assert words.ours("fr") == words.ours("en") != words.ours("zh")
+
+
 def test_serving_leaves_the_pages_where_mdbook_serves_them(tmp_path):
     folder = write_book(tmp_path, a=[new_markdown_cell("# A")])
     built(folder, MDBOOK_OUTPUT__HTML__LIVE_RELOAD_ENDPOINT="__livereload")
@@ -125,8 +148,10 @@ def test_serving_leaves_the_pages_where_mdbook_serves_them(tmp_path):
 def test_editions_know_of_each_other(tmp_path):
     for name, pages in {"zh": ["a.html", "b.html"], "en": ["b.html"]}.items():
         (tmp_path / name).mkdir()
-        about = {"language": name, "pages": pages}
+        about = {"language": name, "name": name, "pages": pages}
         (tmp_path / name / finish.EDITION).write_text(json.dumps(about), "utf-8")
     finish.tell_each_other(tmp_path)
     text = (tmp_path / "zh/editions.js").read_text("utf-8")
-    assert '"en": {"language": "en", "pages": ["b.html"]}' in text and '"zh"' not in text
+    assert (
+        '"en": {"language": "en", "name": "en", "pages": ["b.html"]}' in text and '"zh"' not in text
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import books  # noqa: F401  (it skips this file where the book extra is missing)
 import pytest
 
-from book import formulas, preprocess
+from book import formulas, preprocess, words
 
 # ---- formulas ----------------------------------------------------------------------------
 
@@ -92,9 +92,7 @@ def links_with(address):
         "output": {"html": {"git-repository-url": address}},
         "preprocessor": {"notebooks": {"branch": "main"}},
     }
-    return preprocess.notebook_links(
-        "01_a.ipynb", Path("notebooks/zh"), preprocess.WORDS["zh"], config
-    )
+    return preprocess.notebook_links("01_a.ipynb", Path("notebooks/zh"), words.ours("zh"), config)
 
 
 @pytest.mark.parametrize("address", [None, "", "https://example.org/owner/name"])

@@ -106,7 +106,7 @@ def hostile(monkeypatch):
 
 # What course.js, which fetches the frames of the book's figures, looks for on mdBook's pages.
 AROUND = f"""<div id=mdbook-menu-bar><div class=right-buttons></div></div>
-<script>const path_to_root = '';</script>
+<script>const path_to_root = '', courseWords = {{}};</script>
 <script src="{(ROOT / "book/course.js").as_uri()}"></script>"""
 
 

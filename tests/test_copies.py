@@ -85,9 +85,13 @@ def test_a_copy_is_the_chapter_without_what_it_printed(edition, tmp_path, monkey
     for path in folder.glob("*.ipynb"):
         chapter, copy = (nbformat.read(p, as_version=4) for p in (edition / path.name, path))
         nbformat.validate(copy)
-        assert any(cell.get("outputs") for cell in chapter.cells)
+        code = [cell for cell in chapter.cells if cell.cell_type == "code"]
+        assert any(cell.outputs for cell in code) or not code
         assert all(not cell.get("outputs") for cell in copy.cells)
         assert all(cell.get("execution_count") is None for cell in copy.cells)
+        copy.cells[0].source = re.sub(
+            r"^\[.*\]\(\.\./.*\n\n?", "", copy.cells[0].source, flags=re.M
+        )
         for kept in ("id", "cell_type", "source", "metadata"):
             assert [c[kept] for c in copy.cells] == [c[kept] for c in chapter.cells]
         assert copy.metadata.keys() == {"kernelspec", "language_info"}, "it is paired with no .py"
@@ -102,6 +106,30 @@ def test_what_a_chapter_refers_to_is_found_from_its_copy(path):
         for target in re.findall(named, cell.source):
             there = Path(os.path.normpath(here / target))
             assert target in chapters or there.exists(), f"{target} is not beside the copies"
+
+
+def test_a_copy_leads_to_its_other_edition_which_is_given_too(repository):
+    source = "# One\n\nText."
+    for name in ("SUMMARY.md", "00_start.ipynb"):
+        path = repository / "notebooks/en" / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    nbformat.write(new_notebook(cells=[new_markdown_cell(source)]), path)
+    copies.main([])
+    first = {
+        name: nbformat.read(repository / "my" / name, as_version=4).cells[0].source
+        for name in ("zh/00_start.ipynb", "en/00_start.ipynb", f"zh/{NAME}")
+    }
+    assert first == {
+        "zh/00_start.ipynb": "# 一\n\n[English](../en/00_start.ipynb)\n",
+        "en/00_start.ipynb": "# One\n\n[中文](../zh/00_start.ipynb)\n\nText.",
+        f"zh/{NAME}": "# 一",  # there is no other
+    }
+    assert names(repository / "my/en") == ["00_start.ipynb"]
+
+
+def test_every_edition_has_a_name():
+    assert {p.parent.name for p in build.ROOT.glob("[!.]*/SUMMARY.md")} <= set(copies.NAMES)
 
 
 def test_a_missing_copy_is_made_and_no_other_is_touched(repository):
@@ -228,8 +256,32 @@ def test_make_reset_and_make_lab_call_it(repository):
 
     assert "my/zh/03_params.ipynb is fresh" in make("reset", "CHAPTER=03_params")
     copying, opening = make("-n", "lab", "EDITION=zh").splitlines()
-    assert copying.endswith("/python notebooks/copies.py zh")
+    assert copying.endswith("/python notebooks/copies.py")
     assert "JUPYTER_CONFIG_PATH=notebooks" in opening and "jupyter lab" in opening
+
+
+@pytest.mark.parametrize(
+    ("locale", "editions", "opened"),
+    [
+        ({"LANG": "zh_CN.UTF-8"}, "zh en", "zh"),
+        ({"LANG": "en_GB.UTF-8"}, "zh en", "en"),
+        ({"LANG": "de_DE.UTF-8"}, "zh en", "en"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C.UTF-8"}, "zh en", "en"),
+        ({"LANG": "C", "LC_MESSAGES": "zh_TW"}, "zh en", "zh"),
+        ({}, "zh en", "en"),
+        ({"LANG": "en_GB.UTF-8"}, "zh", "zh"),
+        ({"LANG": "zh_CN.UTF-8", "EDITION": "en"}, "zh en", "en"),
+    ],
+)
+def test_make_lab_opens_the_language_of_the_system(locale, editions, opened, repository):
+    for edition in editions.split():
+        (repository / "notebooks" / edition).mkdir(exist_ok=True)
+        (repository / "notebooks" / edition / "SUMMARY.md").touch()
+    ours = ("LANG", "LC_ALL", "LC_MESSAGES", "EDITION", "MAKE", "MFLAGS")
+    env = {name: v for name, v in os.environ.items() if not name.startswith(ours)} | locale
+    command = ["make", "-n", "-o", ".venv/ready-lab", "lab"]
+    said = subprocess.check_output(command, cwd=repository, env=env, encoding="utf-8")
+    assert f"EDITION={opened} JUPYTER" in said
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Binder runs on Linux")

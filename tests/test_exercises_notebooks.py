@@ -2,6 +2,7 @@
 
 import ast
 import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from quantcore.words import catalogue
 PREDICT = re.compile(r'exercises\.predict\("([^"]+)"\)')
 CHECK = re.compile(r'exercises\.check\("([^"]+)", ([a-z_]\w*)\)')
 CALL = re.compile(r"\bexercises\.(predict|check)\(")
+QUESTION = re.compile(r"【(预测|计算|操作)】|\[(Predict|Compute|Try)\]")
 TASK = {
-    "zh": re.compile(r"\*\*【操作】\*\*（(\d+) 分钟，难度 [123]/3）"),
-    "en": re.compile(r"\*\*\[Try\]\*\* \((\d+) minutes, difficulty [123]/3\)"),
+    "zh": re.compile(r"\*\*【操作】\*\*（(\d+) 分钟，难度 ([123])/3）"),
+    "en": re.compile(r"\*\*\[Try\]\*\* \((\d+) minutes, difficulty ([123])/3\)"),
 }
 FOLD = {
     language: f"<details><summary>{answer}</summary>\n\n"
@@ -51,15 +53,19 @@ def unknown_names(notebook, path):
 
 def predictions_out_of_place(notebook, path):
     for i, cell in code_cells(notebook):
-        if PREDICT.fullmatch(cell.source):
-            before, *after = notebook.cells[i - 1], *notebook.cells[i + 1 :]
-            if not re.search(r"【(预测|计算)】|\[(Predict|Compute)\]", before.source):
-                yield f"cell {i}: the question stands in the Markdown just above"
-            later = next((c for c in after if c.cell_type == "code"), None)
-            if after and after[0].source.startswith("<details>"):
-                continue  # a worked answer, folded
-            if later is None or "predict" not in tags(later):
-                yield f"cell {i}: the next code cell measures, and is tagged predict"
+        if not PREDICT.fullmatch(cell.source):
+            continue
+        before, after = (  # without other inputs for the same question
+            [c for c in cells if not PREDICT.fullmatch(c.source)]
+            for cells in (notebook.cells[:i], notebook.cells[i + 1 :])
+        )
+        if not before or not QUESTION.search(before[-1].source):
+            yield f"cell {i}: the question stands in the Markdown just above"
+        if after and after[0].source.startswith("<details>"):
+            continue  # a worked answer, folded
+        shown = takewhile(lambda c: c.cell_type == "code", after)
+        if not any("predict" in tags(c) or "explore." in c.source for c in shown):
+            yield f"cell {i}: the next code cell measures, and is tagged predict"
 
 
 def turns(notebook):
@@ -73,9 +79,12 @@ def turns(notebook):
 
 def turns_out_of_place(notebook, path):
     language = path.parent.name
-    for i, _, name, stub, above, below in turns(notebook):
-        if not TASK[language].search(above):
+    for i, exercise, name, stub, above, below in turns(notebook):
+        task, known = TASK[language].search(above), exercises.EXERCISES.get(exercise)
+        if not task:
             yield f"cell {i}: two cells above, Markdown with the label, the time, the difficulty"
+        elif known and (known.minutes, known.difficulty) != (int(task[1]), int(task[2])):
+            yield f"cell {i}: {known.minutes} minutes, difficulty {known.difficulty}/3"
         if stub.cell_type != "code" or name not in defined(stub.source):
             yield f"cell {i}: the cell above defines {name}"
         if not below.startswith(FOLD[language]) or len(SOLUTION.findall(below)) != 1:
@@ -144,7 +153,7 @@ SOURCES = (
     ("text", "# 参数\n\n**【预测】** $[-1, 3]$，INT8，$z$ 是多少？"),
     ("code", 'exercises.predict("zero-point-sign")'),
     ("measured", "round(-128 + 255 / 4)"),
-    ("text", "**【操作】**（8 分钟，难度 1/3）写出对称量化的缩放因子。"),
+    ("text", "**【操作】**（5 分钟，难度 1/3）写出对称量化的缩放因子。"),
     ("code", "def my_scale(x, bits):\n    # your code here\n    return ..."),
     ("code", 'exercises.check("symmetric-scale", my_scale)'),
     (
@@ -187,11 +196,12 @@ AT = {"text": 2, "predict": 3, "measured": 4, "task": 5, "stub": 6, "check": 7, 
 WRONG = [
     (calls_in_other_ways, "predict", 'x = exercises.predict("zero-point-sign")', "alone in it"),
     (calls_in_other_ways, "check", '1\nexercises.check("symmetric-scale", my)', "alone in it"),
-    (unknown_names, "predict", 'exercises.predict("byte-5d")', "each of its PREDICTIONS once"),
+    (unknown_names, "predict", 'exercises.predict("divisor")', "each of its PREDICTIONS once"),
     (unknown_names, "check", 'exercises.check("pack-int4", my_scale)', "each of its EXERCISES"),
     (predictions_out_of_place, "text", "# 参数", "the question stands"),
     (predictions_out_of_place, "measured", "untagged", "is tagged predict"),
     (turns_out_of_place, "task", "**【操作】** 写出缩放因子。", "the time, the difficulty"),
+    (turns_out_of_place, "task", "**【操作】**（8 分钟，难度 1/3）", "5 minutes, difficulty 1/3"),
     (turns_out_of_place, "stub", "def other(x, bits):\n    return ...", "defines my_scale"),
     (turns_out_of_place, "solution", "参考答案", "below"),
     (turns_out_of_place, "solution", FOLD["zh"] + "除以 127。\n\n</details>", "below"),

@@ -21,6 +21,7 @@ from chapters import (
     name_of,
     outputs,
     page,
+    prose,
     put,
     repair,
     right_chapter,
@@ -30,9 +31,10 @@ from chapters import (
 
 from book import formulas
 from notebooks import build
+from notebooks.parity import CHINESE, GLOSSARY, REFERENCES
 from quantcore import explore
 
-CHINESE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+ENGLISH = re.compile(r"(?:[A-Za-z][A-Za-z’'-]*[,;:]? ){7,}[A-Za-z]+")  # no title of a menu
 EXPLORERS = re.compile(
     rf"\bexplore\.({'|'.join(name for name in explore.__all__ if name != 'set_language')})\("
 )
@@ -119,6 +121,21 @@ def chinese_in_formulas(notebook, path):
                 yield f"cell {i}: {formula.tex!r}: words go beside a formula, for every edition"
 
 
+def another_language(notebook, path):
+    language = path.parent.name
+    foreign = ENGLISH if language == "zh" else CHINESE
+    for i, text in texts(notebook):
+        text = prose(text) if language == "zh" else text
+        if (found := foreign.search(text)) and path.stem not in (GLOSSARY, REFERENCES):
+            yield f"cell {i}: {found[0][:60]!r} is not in the language of the edition"
+    for i, output in outputs(notebook):
+        alt = output.get("metadata", {}).get("image/png", {}).get("alt", "")
+        if alt and bool(CHINESE.search(alt)) != (language == "zh"):
+            yield f"cell {i}: the alt text {alt[:40]!r} is not in the language of the edition"
+        if language != "zh" and (found := CHINESE.search(str(output))):
+            yield f"cell {i}: {found[0]!r} is in the output"
+
+
 def ignored_without_reason(notebook, path):
     for i, cell in code_cells(notebook):
         if IGNORED in tags(cell) and not re.search(r"# +\w", cell.source):
@@ -166,8 +183,8 @@ def places(text):
 FOLDER_CHECKS = [unpaired, wrong_summary]
 CHECKS = [
     differs_from_source, long_cells, not_executed_in_order, errors, widget_outputs,
-    pictures_without_words, chinese_in_code, chinese_in_formulas, ignored_without_reason,
-    no_language, no_slider, broken_links,
+    pictures_without_words, chinese_in_code, chinese_in_formulas, another_language,
+    ignored_without_reason, no_language, no_slider, broken_links,
 ]  # fmt: skip
 
 
@@ -222,6 +239,8 @@ WRONG = [
     (chinese_in_code, put("cells 1 source", 'print("a：b")'), "'：'"),
     (chinese_in_formulas, put("cells 0 source", r"占 $n \text{ 字节}$，`$字$`"), "字节"),
     (chinese_in_formulas, put("cells 0 source", "$$\na = b，\n$$"), "，"),
+    (another_language, put("cells 0 source", f"量化 {'so it is ' * 3}."), "'so it is so it"),
+    (another_language, put(f"{PICTURE} metadata image/png alt", "a staircase"), "the alt text"),
     (ignored_without_reason, put("cells 3 source", "explore.staircase()"), "cell 3"),
     (no_language, put("cells 2 source", 'explore.set_language("en")'), 'set_language("zh")'),
     (no_language, put("cells 2 source", "x = 1"), 'set_language("zh")'),
@@ -258,6 +277,21 @@ def test_check_refuses(check, change, words, chapter):
     notebook = deepcopy(notebook)
     change(notebook)
     assert words in "\n".join(check(notebook, path))
+
+
+def test_the_english_edition_holds_no_chinese(chapter):
+    path, notebook = chapter
+    path = path.parents[1] / "en" / path.name
+    said = "\n".join(another_language(notebook, path))
+    assert "cell 0: '一' is not in" in said and "cell 3: the alt text" in said
+    put("cells 0 source", "# One")(notebook)
+    put(f"{PICTURE} metadata image/png alt", "a staircase")(notebook)
+    assert "cell 3: '位' is in the output" in "\n".join(another_language(notebook, path))
+    put(f"{PICTURE} data text/plain", "a staircase")(notebook)
+    assert not list(another_language(notebook, path))
+    put("cells 0 source", "| scale | 缩放因子 |")(notebook)
+    assert list(another_language(notebook, path))
+    assert not list(another_language(notebook, path.with_stem(GLOSSARY)))
 
 
 def test_header_without_versions(chapter):

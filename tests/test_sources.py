@@ -7,23 +7,20 @@ import pytest
 from chapters import EDITIONS, NOTEBOOKS, name_of, page, put, texts, write_chapter
 from nbformat.v4 import new_markdown_cell
 
-SUMMARY, GLOSSARY, REFERENCES = "06_summary", "glossary", "references"
+from notebooks.parity import GLOSSARY, REFERENCES, agreed, introduction, rows
+
+SUMMARY = "06_summary"
 CITED = re.compile(rf"\[([^\[\]]+)\]\({REFERENCES}\.ipynb[^)]*\)")
-ENTRY = re.compile(r"^[-*] \*\*(.+?)\*\*　\S.*\.$", re.MULTILINE)
-CODE = re.compile(r"〔([^〕]*)〕")
+ENTRY = re.compile(r"^[-*] \*\*(.+?)\*\*(?:　| – )\S.*\.$", re.MULTILINE)
+FORM = {"zh": "`- **NAME，YEAR**　ENTRY.`", "en": "`- **NAME, YEAR** – ENTRY.`"}
+SEVERAL = re.compile("；|; ")
+# 〔[N2](…)、[N3](…)〕 in Chinese, [[N2](…), [N3](…)] in English
+CODE = {
+    "zh": re.compile(r"〔([^〕]*)〕"),
+    "en": re.compile(r"\[(?=\[?[A-Z]\d)((?:\[[^\[\]]*\]\([^)]*\)|[^\[\]])*)\](?!\()"),
+}
 CODES = re.compile(rf"\[([A-Z]\d+)\]\({SUMMARY}\.ipynb#[^)]+\)")
 LINKED = re.compile(r"\[[^\]]*\]\((\w+)\.ipynb[^)]*\)")
-
-
-def rows(text):
-    """The cells of each row of each table, without its head."""
-    table = []
-    for line in text.splitlines():
-        if re.match(r"\|[\s:|-]+\|$", line):
-            table = table[:-1]  # the line before was the head
-        elif line.startswith("|"):
-            table.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
-    return table
 
 
 def formula_codes(folder):
@@ -36,10 +33,13 @@ def formula_codes(folder):
 
 
 def citations(notebook, path):
-    known = {*ENTRY.findall(page(path.with_stem(REFERENCES))), "参考文献", "References"}
+    known = {
+        *ENTRY.findall(page(path.with_stem(REFERENCES))),
+        *"参考文献 References references".split(),
+    }
     for i, text in texts(notebook):
         for link in CITED.findall(text):
-            for name in link.split("；"):
+            for name in SEVERAL.split(link):
                 if name not in known:
                     yield f"cell {i} cites {name!r}, which is no entry of {REFERENCES}.py"
 
@@ -47,13 +47,13 @@ def citations(notebook, path):
 def codes(notebook, path):
     known = formula_codes(path.parent)
     for i, text in texts(notebook):
-        for match in CODE.finditer(text):
+        for match in CODE[path.parent.name].finditer(text):
             said, before = match[1], text[: match.start()].rstrip().splitlines()[-2:]
             found = CODES.findall(said)
             if "$" not in "".join(before):
-                yield f"cell {i}: 〔{said}〕 stands below no formula"
+                yield f"cell {i}: {match[0]} stands below no formula"
             if not found or re.search(r"[A-Z]\d", CODES.sub("", said)):
-                yield f"cell {i}: 〔{said}〕: a code is written 〔[N2]({SUMMARY}.ipynb#公式总表)〕"
+                yield f"cell {i}: {match[0]}: a code is written [N2]({SUMMARY}.ipynb#…) in them"
             for code in found:
                 if code not in known:
                     yield f"cell {i}: {code} is not in the table of {SUMMARY}.py"
@@ -62,13 +62,15 @@ def codes(notebook, path):
 def malformed_entries(folder):
     for line in page(folder / REFERENCES).splitlines():
         if line[:2] in ("- ", "* ") and not ENTRY.match(line):
-            yield f"{REFERENCES}.py: {line[:40]!r}: an entry is `- **NAME，YEAR**　ENTRY.`"
+            yield f"{REFERENCES}.py: {line[:40]!r}: an entry is {FORM[folder.name]}"
 
 
 def uncited(folder):
     labels = ENTRY.findall(page(folder / REFERENCES))
     chapters = [page(path) for path in sorted(folder.glob("*.py")) if path.stem != REFERENCES]
-    cited = {name for text in chapters for link in CITED.findall(text) for name in link.split("；")}
+    cited = {
+        name for text in chapters for link in CITED.findall(text) for name in SEVERAL.split(link)
+    }
     for name in labels:
         if name not in cited:
             yield f"{REFERENCES}.py: no chapter cites {name}"
@@ -78,9 +80,10 @@ def uncited(folder):
 
 def lost_codes(folder):
     for code, chapter in formula_codes(folder).items():
-        standing = {c for said in CODE.findall(page(folder / chapter)) for c in CODES.findall(said)}
+        said = CODE[folder.name].findall(page(folder / chapter))
+        standing = {found for one in said for found in CODES.findall(one)}
         if code not in standing:
-            yield f"{chapter or SUMMARY}.py: no formula carries 〔[{code}]({SUMMARY}.ipynb#…)〕"
+            yield f"{chapter or SUMMARY}.py: no formula carries [{code}]({SUMMARY}.ipynb#…)"
 
 
 def terms(folder):
@@ -90,14 +93,16 @@ def terms(folder):
         if len(row) != 4 or not chapter:
             yield f"{GLOSSARY}.py: {row}: term, English, explanation, link to the chapter"
             continue
-        term, english = row[:2]
-        if term in seen:
+        term, other = row[:2]
+        row = term if folder.name == "zh" else (term, other)  # 偏差 and 偏置 are both called bias
+        if row in seen:
             yield f"{GLOSSARY}.py: {term} has two rows"
-        seen.add(term)
-        # **饱和截断**（clipping，也叫…）, or [**缩放因子**](glossary.ipynb#量化参数)（scale）
-        first = rf"{re.escape(term)}\**(\]\([^)]*\))?（[^）]*{re.escape(english)}"
-        if not re.search(first, page(folder / chapter), re.IGNORECASE):
-            yield f"{GLOSSARY}.py: {chapter} does not say {term}（{english}）"
+        seen.add(row)
+        # zh: **饱和截断**（clipping，也叫…）; en: **clipping**, **straight-… estimator** (STE)
+        bold = rf"\*\*[^*\n]*(\*\*(\]\([^)]*\))? \([^)]*)?{agreed(term).pattern}"
+        first = introduction(term, other) if folder.name == "zh" else re.compile(bold, re.I)
+        if not first.search(page(folder / chapter)):
+            yield f"{GLOSSARY}.py: {chapter} does not introduce {term}（{other}）"
 
 
 CHECKS = [citations, codes]
@@ -118,7 +123,7 @@ def test_edition(folder, check):
 
 # ---- a check that cannot fail checks nothing ----------------------------------------------
 
-RIGHT = {
+ZH = {
     "03_params": "**饱和截断**（clipping，也叫限幅）。"
     "[**缩放因子**](glossary.ipynb#a)（scale）。\n\n"
     "$$\na\n$$\n〔[N2](06_summary.ipynb#公式总表)、[N3](06_summary.ipynb#公式总表)〕\n\n"
@@ -131,62 +136,93 @@ RIGHT = {
     REFERENCES: "- **Max，1960**　MAX J. Quantizing[J]. IRE, 1960.\n"
     "- **Jacob 等，2018**　JACOB B, et al. Quantization[C]. CVPR, 2018.",
 }
+EN = {
+    "03_params": "**Clipping** (also *saturation*), the [**scale**](glossary.ipynb#a), a "
+    "[**straight-through estimator**](glossary.ipynb#a) (STE).\n\n"
+    "$$\na\n$$\n[[N2](06_summary.ipynb#Formulas), [N3](06_summary.ipynb#Formulas)]\n\n"
+    "([Max, 1960; Jacob et al., 2018](references.ipynb)), see [N2](06_summary.ipynb#Formulas).",
+    SUMMARY: ZH[SUMMARY],
+    GLOSSARY: "| term | 中文 | meaning | chapter |\n|:--|:--|:--|:--|\n"
+    "| clipping | 饱和截断 | beyond the end, its value | [b](03_params.ipynb) |\n"
+    "| scale | 缩放因子 | $s$ | [b](03_params.ipynb) |\n"
+    "| STE | 直通估计器 | a convention | [b](03_params.ipynb) |",
+    REFERENCES: "- **Max, 1960** – MAX J. Quantizing[J]. IRE, 1960.\n"
+    "- **Jacob et al., 2018** – JACOB B, et al. Quantization[C]. CVPR, 2018.",
+}
+RIGHT = {"zh": ZH, "en": EN}
 
 
-@pytest.fixture
-def edition(tmp_path):
-    """Its folder, and the notebook of its chapter: nothing is wrong with them."""
-    for name, text in RIGHT.items():
-        notebook = write_chapter(tmp_path / "zh" / f"{name}.ipynb", [new_markdown_cell(text)])
-        if name == "03_params":
-            chapter = notebook
-    return tmp_path / "zh", chapter
+def write(folder, pages):
+    """An edition: its folder, and the notebook of its chapter. Nothing is wrong with ours."""
+    notebooks = {
+        name: write_chapter(folder / f"{name}.ipynb", [new_markdown_cell(text)])
+        for name, text in pages.items()
+    }
+    return folder, notebooks["03_params"]
 
 
+@pytest.mark.parametrize("language", RIGHT)
 @pytest.mark.parametrize("check", CHECKS + FOLDER_CHECKS, ids=lambda check: check.__name__)
-def test_check_accepts(check, edition):
-    folder, notebook = edition
+def test_check_accepts(check, language, tmp_path):
+    folder, notebook = write(tmp_path / language, RIGHT[language])
     given = (folder,) if check in FOLDER_CHECKS else (notebook, folder / "03_params.ipynb")
     assert not list(check(*given))
 
 
+PLACE = "06_summary.ipynb#x"
 WRONG = [
-    (citations, "（[Maks，1960](references.ipynb)）", "Maks"),
-    (citations, "（[Max，1960；Jacob，2018](references.ipynb)）", "'Jacob，2018'"),
-    (codes, "〔[N9](06_summary.ipynb#公式总表)〕", "N9 is not in"),
-    (codes, "〔N2〕", "is written"),
-    (codes, "$a$\n\n好。\n好。\n〔[N2](06_summary.ipynb#公式总表)〕", "below no formula"),
-    (codes, "〔[N2](06_summary.ipynb#公式总表)和 N3〕", "is written"),
+    ("zh", citations, "（[Maks，1960](references.ipynb)）", "Maks"),
+    ("zh", citations, "（[Max，1960；Jacob，2018](references.ipynb)）", "'Jacob，2018'"),
+    ("en", citations, "([Max, 1960; Jacob 等，2018](references.ipynb))", "'Jacob 等，2018'"),
+    ("zh", codes, f"〔[N9]({PLACE})〕", "N9 is not in"),
+    ("zh", codes, "〔N2〕", "is written"),
+    ("zh", codes, f"$a$\n\n好。\n好。\n〔[N2]({PLACE})〕", "below no formula"),
+    ("zh", codes, f"〔[N2]({PLACE})和 N3〕", "is written"),
+    ("en", codes, f"[[N9]({PLACE})]", "N9 is not in"),
+    ("en", codes, "$a$\n[N2]", "is written"),
+    ("en", codes, f"$a$\n\nWell.\nWell.\n[[N2]({PLACE})]", "below no formula"),
+    ("en", codes, f"$a$\n[[N2]({PLACE}) and N3]", "is written"),
 ]
 WRONG_FOLDERS = [
-    (malformed_entries, REFERENCES, "　MAX", " MAX", "**Max"),
-    (malformed_entries, REFERENCES, "IRE, 1960.", "IRE, 1960", "**Max"),
-    (uncited, "03_params", "Max，1960；", "", "no chapter cites Max，1960"),
-    (uncited, REFERENCES, "Jacob 等，2018", "Max，1960", "two entries are called Max"),
-    (lost_codes, "03_params", "、[N3](06_summary.ipynb#公式总表)", "", "03_params.py: no formula"),
-    (lost_codes, SUMMARY, "[b](03_params.ipynb)", "b", "06_summary.py: no formula"),
-    (terms, "03_params", "（clipping", "（cutting", "饱和截断（clipping）"),
-    (terms, GLOSSARY, "| 缩放因子 |", "| 饱和截断 |", "two rows"),
-    (terms, GLOSSARY, "[b](03_params.ipynb)", "b", "link to the chapter"),
-    (terms, GLOSSARY, "| 出界的取端点 ", "", "link to the chapter"),
+    ("zh", malformed_entries, REFERENCES, "　MAX", " MAX", "**Max"),
+    ("zh", malformed_entries, REFERENCES, "IRE, 1960.", "IRE, 1960", "**Max"),
+    ("en", malformed_entries, REFERENCES, " – MAX", " MAX", "**Max"),
+    ("zh", uncited, "03_params", "Max，1960；", "", "no chapter cites Max，1960"),
+    ("zh", uncited, REFERENCES, "Jacob 等，2018", "Max，1960", "two entries are called Max"),
+    ("en", uncited, "03_params", "; Jacob et al., 2018", "", "no chapter cites Jacob et al., 2018"),
+    (
+        "zh",
+        lost_codes,
+        "03_params",
+        "、[N3](06_summary.ipynb#公式总表)",
+        "",
+        "03_params.py: no formula",
+    ),
+    ("zh", lost_codes, SUMMARY, "[b](03_params.ipynb)", "b", "06_summary.py: no formula"),
+    ("en", lost_codes, "03_params", ", [N3](06_summary.ipynb#Formulas)", "", "no formula"),
+    ("zh", terms, "03_params", "（clipping", "（cutting", "饱和截断（clipping）"),
+    ("zh", terms, GLOSSARY, "| 缩放因子 |", "| 饱和截断 |", "two rows"),
+    ("zh", terms, GLOSSARY, "[b](03_params.ipynb)", "b", "link to the chapter"),
+    ("zh", terms, GLOSSARY, "| 出界的取端点 ", "", "link to the chapter"),
+    ("en", terms, "03_params", "**Clipping**", "Clipping", "clipping（饱和截断）"),
+    ("en", terms, "03_params", "(STE)", "", "STE（直通估计器）"),
 ]
 
 
 def test_every_check_is_shown_something_wrong():
-    assert {check for check, *_ in WRONG + WRONG_FOLDERS} == {*CHECKS, *FOLDER_CHECKS}
+    assert {check for _, check, *_ in WRONG + WRONG_FOLDERS} == {*CHECKS, *FOLDER_CHECKS}
 
 
-@pytest.mark.parametrize(("check", "text", "said"), WRONG)
-def test_check_refuses(check, text, said, edition):
-    folder, notebook = edition
+@pytest.mark.parametrize(("language", "check", "text", "said"), WRONG)
+def test_check_refuses(language, check, text, said, tmp_path):
+    folder, notebook = write(tmp_path / language, RIGHT[language])
     put("cells 0 source", text)(notebook)
     assert said in "\n".join(check(notebook, folder / "03_params.ipynb"))
 
 
-@pytest.mark.parametrize(("check", "name", "old", "new", "said"), WRONG_FOLDERS)
-def test_folder_check_refuses(check, name, old, new, said, edition):
-    folder, _ = edition
-    assert old in RIGHT[name]
-    cell = new_markdown_cell(RIGHT[name].replace(old, new))
-    write_chapter(folder / f"{name}.ipynb", [cell])
+@pytest.mark.parametrize(("language", "check", "name", "old", "new", "said"), WRONG_FOLDERS)
+def test_folder_check_refuses(language, check, name, old, new, said, tmp_path):
+    right = RIGHT[language]
+    assert old in right[name]
+    folder, _ = write(tmp_path / language, right | {name: right[name].replace(old, new)})
     assert said in "\n".join(check(folder))

@@ -15,7 +15,7 @@ from notebooks import pace
 
 ANSWER = {"zh": "参考答案", "en": "Answer"}
 FOLD = "<details><summary>{}</summary>\n\n"
-LABELLED = re.compile(r"【(.*?)】")
+LABELLED = re.compile(r"【(.*?)】|\[(Predict|Compute|Think|Try)\]")
 FORMER = re.compile(r"\*\*(先[猜算想看]|问一问|想一想|猜一猜|算一算|试一试)")
 TAGS = {"fold", "predict", IGNORED, "raises-exception"}
 LONGEST = 90  # minutes of a class, without what is marked ★ and the exercises
@@ -69,9 +69,9 @@ def questions(notebook, path):
         if found := FORMER.search(text):
             yield f"cell {i}: {found[0]!r}: the labels are 【预测】【计算】【思考】【操作】"
         bold = len(pace.LABEL.findall(text))
-        labels = LABELLED.findall(text)
+        labels = [found[0] for found in LABELLED.finditer(text)]
         if bold < len(labels):
-            yield f"cell {i}: {labels}: one of the four labels, bold, as in **【预测】**"
+            yield f"cell {i}: {labels}: one of four, bold, as in **【预测】** or **[Predict]**"
 
 
 def answers(notebook, path):
@@ -94,7 +94,8 @@ def predictions(notebook, path):
     text = ""
     for i, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
-            text = cell.source
+            # A worked answer, folded, stands below the input for the question.
+            text = text * cell.source.startswith("<details>") + cell.source
         elif "predict" in tags(cell) and not pace.LABEL.search(text):
             yield f"cell {i} is tagged predict, and the text before it asks no labelled question"
 
@@ -201,6 +202,7 @@ WRONG = [
     (questions, say("**问一问**：为什么？"), "问一问"),
     (questions, say("【想】几？"), "bold"),
     (questions, say("【计算】几？"), "bold"),
+    (questions, say("[Think] Why?"), "bold"),
     (answers, put("cells 4 source", SOLVED.replace("参考答案", "想好了再看")), "cell 4"),
     (answers, put("cells 4 source", SOLVED.replace("</summary>\n\n", "</summary>\n")), "begins"),
     (answers, put("cells 4 source", SOLVED.replace("\n\n</details>", "</details>")), "ends"),

@@ -18,7 +18,7 @@ SHOWN = re.compile(r'\.show\(\s*"([^"]+)"')
 TABLES = ["labels", "switches", "options", "figures", "said", "asking", "verdicts", "progress"]
 # What these hold is compared with what uses them: pictures below, the others in
 # test_predictions.py and test_exercises.py.
-ALL = [*TABLES, "pictures", "predictions", "exercises"]
+ALL = [*TABLES, "book", "mdbook", "pictures", "predictions", "exercises"]
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +61,15 @@ def test_every_language_has_the_same_keys_with_the_same_fields(language, table):
 def test_every_word_is_used(table):
     unused = [key for key in catalogue("zh")[table] if f'"{key}"' not in CODE]
     assert not unused, f"no line of quantcore asks for these keys of [{table}]"
+
+
+def test_every_word_of_the_book_is_used():
+    text = "\n".join(
+        p.read_text("utf-8") for p in sorted((FOLDER.parent / "book").rglob("*.[pjc]*"))
+    )
+    asked = set(re.findall(r"\bsay\.(\w+)|say\['([^']+)|\[\"([\w-]+)\"\]|words\.(\w+) ", text))
+    asked = {name for names in asked for name in names}
+    assert set(catalogue("zh")["book"]) <= asked
 
 
 def test_every_picture_has_a_sentence_and_every_sentence_a_picture():

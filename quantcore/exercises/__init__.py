@@ -12,13 +12,24 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from . import c02, c03, keeping
+from . import c00, c01, c01b, c02, c03, c04, c04b, c05, keeping
 from .prediction import Prediction
 from .verdict import Verdict
 
 __all__ = ["CHAPTERS", "EXERCISES", "PREDICTIONS", "check", "predict", "progress"]
 
-CHAPTERS = MappingProxyType({"02_schemes": c02, "03_params": c03})
+CHAPTERS = MappingProxyType(
+    {
+        "00_start": c00,
+        "01_information_theory": c01,
+        "01b_rate_distortion": c01b,
+        "02_schemes": c02,
+        "03_params": c03,
+        "04_quantizer": c04,
+        "04b_integer": c04b,
+        "05_visualization": c05,
+    }
+)
 PREDICTIONS = {name: make for c in CHAPTERS.values() for name, make in c.PREDICTIONS.items()}
 EXERCISES = {name: exercise for c in CHAPTERS.values() for name, exercise in c.EXERCISES.items()}
 

@@ -13,7 +13,6 @@ from ..schemes import QuantizationScheme
 from .answers import Answers, choice, number, order
 from .kinds import Function
 
-INT4 = QuantizationScheme.INT4
 FIVE = torch.tensor([1, -2, 7, -8, 3], dtype=torch.int8)
 
 
@@ -86,27 +85,43 @@ def pack_five_codes() -> Answers:
     return choice(hexed(pack_int4(FIVE)), **{name: hexed(way(FIVE)) for name, way in ways.items()})
 
 
-def byte_5d() -> Answers:
-    """The first of the two codes in the byte 0x5D."""
-    byte = torch.tensor([0x5D], dtype=torch.uint8)
-    ways = {"unsigned": unsigned, "from_high": from_high, "sign_and_size": sign_and_size}
-    first = {name: way(byte)[0].item() for name, way in ways.items()}
-    return number(unpack(byte)[0].item(), **first)
+def divisor() -> Answers:
+    """N of s = max|x| / N for signed 8-bit codes of which none clips."""
+    scheme = QuantizationScheme.INT8
+    return number(
+        scheme.qmax,
+        full_range=-scheme.qmin,
+        unsigned=QuantizationScheme.UINT8.qmax,
+        levels=scheme.levels,
+    )
 
 
-def int4_range() -> Answers:
-    """The least and the greatest code of INT4."""
+def ternary_bits() -> Answers:
+    """The bits of a code with three levels."""
+    scheme = QuantizationScheme.TERNARY
+    return number(scheme.bit_width, floored=int(math.log2(scheme.levels)), levels=scheme.levels)
 
-    def text(low: int, high: int) -> str:
-        return f"{low} … {high}".replace("-", "−")
 
-    low, high, levels = INT4.qmin, INT4.qmax, INT4.levels
-    return choice(
-        text(low, high),
-        symmetric=text(-high, high),
-        both_ends=text(low, -low),
-        unsigned=text(0, levels - 1),
-        as_int8=text(-(2**7), 2**7 - 1),
+def shift_noise() -> Answers:
+    """The noise of 8-bit codes shifted right by 4, over that of codes rounded to 4 bits."""
+    q = torch.arange(-112, 96)
+    noise = [
+        (q - 16 * four).double().square().mean().item() + 1 / 12
+        for four in (q >> 4, torch.round(q / 16))
+    ]
+    ratio = noise[0] / noise[1]
+    return number(ratio, tolerance=0.15, same=1, one_bit=2, bits_lost=16)
+
+
+def shrunk_data() -> Answers:
+    """How many dB INT8 loses where the data shrink to a sixteenth and the scale stays."""
+    shrink = 16
+    return number(
+        20 * math.log10(shrink),
+        tolerance=1,
+        ten_log=10 * math.log10(shrink),
+        as_float8=0,
+        twice=20 * math.log10(shrink**2),
     )
 
 
@@ -136,8 +151,10 @@ def file_sizes() -> Answers:
 
 PREDICTIONS = {
     "pack-five-codes": pack_five_codes,
-    "byte-5d": byte_5d,
-    "int4-range": int4_range,
+    "divisor": divisor,
+    "ternary-bits": ternary_bits,
+    "shift-noise": shift_noise,
+    "shrunk-data": shrunk_data,
     "packed-bits-per-weight": packed_bits_per_weight,
     "file-sizes": file_sizes,
 }
@@ -179,10 +196,12 @@ SIXTEENTHS = st.lists(st.integers(-4000, 4000), min_size=1, max_size=6).map(
 EXERCISES = {
     "pack-int4": Function(
         pack_int4,
-        ((FIVE,),),
+        ((FIVE,), (torch.tensor([-3, 5], dtype=torch.int8),)),
         INT4_CODES,
         {"high_first": high_first, "offset": offset, "one_each": one_each, "unmasked": unmasked},
         catches=(8,),
+        minutes=8,
+        difficulty=2,
     ),
     "unpack-int4": Function(
         unpack,
@@ -194,6 +213,8 @@ EXERCISES = {
             "sign_and_size": sign_and_size,
             "from_nine": from_nine,
         },
+        minutes=8,
+        difficulty=2,
     ),
     "code-range": Function(
         code_range,
@@ -210,6 +231,7 @@ EXERCISES = {
             "sign_extra": lambda b, signed: (-(2**b), 2**b - 1) if signed else (0, 2**b - 1),
         },
         catches=(2,),
+        minutes=4,
     ),
     "bits-needed": Function(
         bits_needed,

@@ -217,10 +217,16 @@ EXERCISES = {
             "only_below": lambda x: (min(x.min().item(), 0.0), x.max().item()),
         },
         catches=(1,),
+        minutes=4,
     ),
     "zero-point": Function(
         zero_point,
-        ((-1.0, 3.0, -128, 127), (-1.0, 2.0, 0, 255), (2.0, 3.0, -128, 127)),
+        (
+            (-1.0, 3.0, -128, 127),
+            (-1.0, 2.0, 0, 255),
+            (2.0, 3.0, -128, 127),
+            (5.0, 5.0, -128, 127),
+        ),
         st.tuples(ENDS, GRIDS).map(lambda drawn: (*drawn[0], *drawn[1])).filter(no_tie),
         {
             "added": lambda lo, hi, qmin, qmax: round(
@@ -235,6 +241,8 @@ EXERCISES = {
             ),
         },
         catches=(1, 3),
+        minutes=8,
+        difficulty=2,
     ),
     "bits-per-weight": Function(
         bits_per_weight,
@@ -253,6 +261,7 @@ EXERCISES = {
             "zero_point_each": lambda b, g, s, z: b + s / g + z,
         },
         catches=(8,),
+        minutes=4,
     ),
     "choose-range": Settings(
         good={"bits": 4, "group_size": 32, "method": "mse"},
@@ -267,6 +276,8 @@ EXERCISES = {
             "small_groups": {"bits": 4, "group_size": 16, "method": "mse"},
         },
         catches=(10,),
+        minutes=8,
+        difficulty=2,
     ),
     "channel-axis": Function(
         channel_axis,

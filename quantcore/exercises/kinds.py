@@ -106,6 +106,7 @@ class Function:
     strategy  of tuples of arguments
     wrong     the misconceptions: name → the function that one who has it writes
     catches   the numbers of the misconceptions in the course's list
+    minutes, difficulty  what the chapter says of it: the time, and 1 to 3
     """
 
     right: Callable
@@ -113,6 +114,8 @@ class Function:
     strategy: SearchStrategy[tuple]
     wrong: Mapping[str, Callable]
     catches: tuple[int, ...] = ()
+    minutes: int = 5
+    difficulty: int = 1
 
     @cached_property
     def tried(self) -> list[tuple]:
@@ -194,6 +197,8 @@ class Value:
     right: Callable[[], object]
     wrong: Mapping[str, Callable[[], object]]
     catches: tuple[int, ...] = ()
+    minutes: int = 5
+    difficulty: int = 1
 
     def judge(self, answer: object) -> Finding:
         """Compare with the right value, and with those that misconceptions give."""
@@ -222,6 +227,8 @@ class Settings:
     most: Mapping[str, float]
     wrong: Mapping[str, Mapping[str, object]]
     catches: tuple[int, ...] = ()
+    minutes: int = 5
+    difficulty: int = 1
 
     def judge(self, answer: object) -> Finding:
         """Measure, and compare with the limits."""
