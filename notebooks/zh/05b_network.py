@@ -508,7 +508,8 @@ def learned(x, s, p, share):
     small = (share * high) ** -0.5
     s = s * small + (s - s * small).detach()  # the same value, a smaller gradient
     s = s if p.axis is None else s.view(-1, *[1] * (x.dim() - 1))
-    r = x / s + (torch.round(x / s) - x / s).detach()  # rint, with slope 1
+    u = x / s
+    r = u + (torch.round(u) - u).detach()  # rint, with slope 1
     return s * r.clamp(low, high)
 
 # %%
