@@ -359,7 +359,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | [04 均匀量化器](04_quantizer.ipynb) | 舍入、加零点、截断，为什么是这个顺序？阶梯函数的梯度从哪里来？ |
 # | [04b 只用整数](04b_integer.ipynb) | 只有整数，怎样完成一层的计算？各家的实现为什么会差 1？ |
 # | [05 可视化分析](05_visualization.ipynb) | 看一个张量的图，能不能说出它的量化哪里出了毛病？ |
-# | 05b 真正的网络 | 把整个网络量化，准确率丢在哪里，怎样找回来？ |
+# | [05b 一个真实的网络](05b_network.ipynb) | 把整个网络量化，准确率丢在哪里，怎样找回来？ |
 # | [06 总结](06_summary.ipynb) | 全课的公式，你还写得出来吗？接下来读什么？ |
 #
 # 一次课是两节连上，共 90 分钟：
@@ -373,7 +373,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | 5 | 04 |
 # | 6 | 04b |
 # | 7 | 05 |
-# | 8 | 06 |
+# | 8 | 05b；06 留作考试和复习 |
 # | 选学 | 01b ★ |
 #
 # 各章按顺序读最省力，因为后面的记号都在前面引入。遇到不认识的词，查[术语表](glossary.ipynb)；想看原始文献，查[参考文献](references.ipynb)。
