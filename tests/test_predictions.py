@@ -224,7 +224,7 @@ def test_live_and_static_say_the_same(page, monkeypatch, language, name):
     monkeypatch.setenv("QUANTCORE_STATIC", "1")
     words.set_language(language)
     prediction = exercises.predict(name)
-    kind, form = prediction.answers.kind, page.locator(f"#{language}-{name} form")
+    kind, form = prediction.answers.kind, page.locator(f"[id='{language}-{name}'] form")
     assert form.locator(".qc-said").text_content() == ""
     if kind != "number":
         form.locator("button").click()

@@ -30,6 +30,7 @@
 # | 2 编码的换算 | 10 分钟 |
 # | 3 打包成字节 | 20 分钟 |
 # | 4 不等距的网格 | 30 分钟 |
+# | 练习 | 30 分钟 |
 # | 小结 | 4 分钟 |
 # | ★ 选读 | 5 分钟 |
 
@@ -41,7 +42,7 @@ import numpy as np
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
-from quantcore import entropy, explore, float_levels, lloyd_max, nf4_levels
+from quantcore import entropy, exercises, explore, float_levels, lloyd_max, nf4_levels
 from quantcore import pack_int4, samples, sqnr_db, unpack_int4
 from quantcore.explore import fit
 from quantcore.schemes import format_levels, rint, round_to_levels
@@ -176,6 +177,9 @@ for a, b in ((-128, -128), (-127, -128)):
 #
 # 无符号用 $\lvert x\rvert$ 来试，功率相同，公式也相同。下表并非每一行都与公式一致。
 
+# %%
+exercises.predict("divisor")
+
 # %% tags=["predict"]
 uniform = samples.distribution("uniform", 10**6) / 3**0.5
 print("scheme      N   predicted   measured, dB")
@@ -229,7 +233,11 @@ except ValueError as error:
 # 常见写法从级的个数反推位宽：`int(np.log2(levels))`。
 #
 # **【计算】** 受限范围的 INT8 有 255 级，三值权重（ternary）$\{-1, 0, 1\}$ 有 3 级。它们各要几位？常见写法各得几位？
-#
+
+# %%
+exercises.predict("ternary-bits")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # $b$ 位最多区分 $2^b$ 级，所以 $L$ 级的位宽是满足 $2^b \ge L$ 的最小整数：
@@ -351,6 +359,9 @@ print(f"converted {sqnr_db(laplace, converted):.2f} dB, reread {sqnr_db(laplace,
 #
 # $D_{\text{shift}}$ 写成了“均值的平方加方差”：右移使每个值平均偏低 $7.5\,s_8$，余下的正是步长为 16 的量化噪声。所以右移损失的不是信息，而是引入了**偏差**（bias）。解码时加回去，取 $\hat x = s_8\,(16\,q_4 + 7.5)$，偏差就消失了。
 
+# %%
+exercises.predict("shift-noise")
+
 # %% tags=["predict"]
 sources = [127 * x / x.abs().max() for x in (samples.distribution("normal", 10**6), uniform)]
 rounded = sum(k * k for k in range(-7, 9)) / 16 + 1 / 12
@@ -428,7 +439,11 @@ def unpack(packed):
 
 # %% [markdown]
 # **【计算】** 编码 $-3$ 和 $5$ 打包成的字节，十六进制是多少？五个编码 $1, -2, 7, -8, 3$ 打包以后是几个字节，各是多少？
-#
+
+# %%
+exercises.predict("pack-five-codes")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # $-3 \bmod 16 = 13$，十六进制是 D，放低位；5 放高位。字节是 `0x5D`。存放时 $-3$ 在先，按书写习惯却是 5 在先，最容易在这里弄反。
@@ -511,6 +526,9 @@ tutorial_codes = torch.clamp(torch.round(w / scale), -128, 127)
 # 3. `quantcore` 的 INT8 编码；
 # 4. `quantcore` 的 INT4 编码，没有打包；
 # 5. 打包的 INT4 编码。
+
+# %%
+exercises.predict("file-sizes")
 
 # %% tags=["fold"]
 def file_bytes(tensor):
@@ -648,6 +666,9 @@ for name, (dtype, _, w_m) in FLOATS.items():
 # 再看信号大小变化时会怎样。把高斯数据缩放到正好占满每种格式，然后数据逐次减半，**缩放因子不跟着变**。
 #
 # **【预测】** 数据缩小到 $1/16$，INT8 的 SQNR 降低多少分贝？FP8 呢？
+
+# %%
+exercises.predict("shrunk-data")
 
 # %% tags=["fold"]
 fitted, shrinks = gaussian[:100_000] / gaussian[:100_000].abs().max(), range(0, 21)
@@ -811,6 +832,9 @@ print("Gamma      " + "".join(f"{x.abs().max() / x.std():10.1f}" for x in column
 # 我们比较五种缩放因子：整个张量取最大绝对值；整个张量取误差最小的范围；每 64 个一组；MXFP4；以及分组的 INT4 改用上文不截断的规则（最大绝对值对应 7 而不是 8）。
 
 # %%
+exercises.predict("packed-bits-per-weight")
+
+# %%
 def largest(x, top=1.0):
     return x.abs().max() / top
 
@@ -897,6 +921,141 @@ print(f"Lloyd-Max, 16 levels: {-10 * math.log10(lloyd_max(16, 'normal').mse):.1f
 # | NF4 | 查一张 16 项的表，乘 $s$ | 做不到，必须先查表还原 |
 #
 # 硬件不支持时，前两种格式也要先还原、再乘。这门课后面几章都用等距的整数格式。
+
+# %% [markdown]
+# ## 练习
+#
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+
+# %% [markdown]
+# **【操作】**（4 分钟，难度 1/3）写出 `my_range(bits, signed)`，返回最小和最大的编码。有符号用补码。
+
+# %%
+def my_range(bits, signed):
+    return ...  # qmin, qmax
+
+# %%
+exercises.check("code-range", my_range)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_range(bits, signed):
+#     if signed:
+#         return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+#     return 0, 2**bits - 1
+# ```
+#
+# 都是 $2^b$ 个编码；0 占去一个，所以有符号时负数多一个。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 1/3）写出 `my_bits(levels)`：`levels` 个量化级（至少 2 个）各要一个编码，至少几位？
+
+# %%
+def my_bits(levels):
+    return ...  # your code
+
+# %%
+exercises.check("bits-needed", my_bits)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_bits(levels):
+#     return (levels - 1).bit_length()
+# ```
+#
+# 编码从 0 到 $L - 1$，最大的编码需要几位就是几位。整数运算没有舍入误差；`math.ceil(math.log2(levels))` 在这里也对。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 1/3）写出 `my_codes(x, scale)`：对称的 INT8 编码，舍入到最近的整数（半整数取偶数），截断到 $[-128, 127]$，返回 `torch.int8` 的张量。
+
+# %%
+def my_codes(x, scale):
+    return ...  # your code
+
+# %%
+exercises.check("integer-codes", my_codes)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_codes(x, scale):
+#     return torch.round(x / scale).clamp(-128, 127).to(torch.int8)
+# ```
+#
+# 先截断，后转换类型：反过来，超出范围的编码会绕回去。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（8 分钟，难度 2/3）不用 `pack_int4`，写出 `my_pack(codes)`：`codes` 是 `torch.int8` 的一维张量，值在 $[-8, 7]$；返回 `torch.uint8` 的字节，先来的编码在低 4 位，个数是奇数时最后的高 4 位补 0。用它打包 $1, -2, 7, -8, 3$，应得到 E1 87 03。
+
+# %%
+def my_pack(codes):
+    nibbles = (codes & 0xF).to(torch.uint8)
+    return ...  # your code
+
+# %%
+exercises.check("pack-int4", my_pack)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_pack(codes):
+#     nibbles = (codes & 0xF).to(torch.uint8)
+#     if len(nibbles) % 2:
+#         nibbles = torch.cat([nibbles, nibbles.new_zeros(1)])
+#     pairs = nibbles.view(-1, 2)
+#     return pairs[:, 0] | (pairs[:, 1] << 4)
+# ```
+#
+# `& 0xF` 截取低 4 位，负数的补码才不会把高位的 1 带进另一个编码。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（8 分钟，难度 2/3）不用 `unpack_int4`，写出 `my_unpack(packed)`：`packed` 是 `torch.uint8` 的字节，返回其中全部的编码，`torch.int8`，长度是字节数的两倍。
+
+# %%
+def my_unpack(packed):
+    return ...  # your code
+
+# %%
+exercises.check("unpack-int4", my_unpack)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_unpack(packed):
+#     low, high = packed & 0xF, packed >> 4
+#     codes = torch.stack([low, high], dim=-1).flatten().to(torch.int8)
+#     return torch.where(codes > 7, codes - 16, codes)
+# ```
+#
+# 先转成 `int8` 再减 16：`uint8` 里没有负数。
+#
+# </details>
+
+# %% [markdown]
+# ### 讨论
+#
+# **【思考】** 打包、解包的往返测试全部通过，和别人交换文件时却读错了。为什么往返测试发现不了？还应当测试什么？
+
+# %% [markdown]
+# 全课做到了哪里，运行下面的单元格就知道：
+
+# %%
+exercises.progress()
 
 # %% [markdown]
 # ## 小结

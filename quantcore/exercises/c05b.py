@@ -134,8 +134,8 @@ EXERCISES = {
             "no_budget": lambda counts, gains, low, budget: gains.index(max(gains)),
             "smallest": lambda counts, gains, low, budget: counts.index(min(counts)),
             "per_weight": per_weight,
-            "layers_alike": lambda counts, gains, low, budget: (
-                kept_layer([1] * len(counts), gains, low, budget)
+            "layers_alike": lambda counts, gains, low, budget: kept_layer(
+                [1] * len(counts), gains, low, budget
             ),
         },
         minutes=8,

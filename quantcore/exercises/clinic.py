@@ -36,6 +36,7 @@ class HalfStep(UniformQuantizer):
     """Its zero point is not an integer: half a step beside, so that 0 has no code."""
 
     def forward(self, x, *, out=None):
+        """Quantize and dequantize, with the fault."""
         half = self.params.scale / 2
         return torch.add(super().forward(x - half, out=out), half, out=out)
 
@@ -46,6 +47,7 @@ class NoClamp(UniformQuantizer):
     """It forgot to clamp: a code that does not fit comes back at the other end."""
 
     def forward(self, x, *, out=None):
+        """Quantize and dequantize, with the fault."""
         p = self.params
         levels = p.qmax - p.qmin + 1
         codes = torch.round(x / p.scale) + p.zero_point

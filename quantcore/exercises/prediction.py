@@ -40,7 +40,9 @@ class Prediction:
         self.name, self.answers = name, answers
         key, _, self.case = name.partition("/")
         self.words = words.entry("predictions", key)
-        self.label = self.words["label"].format(case=self.case) if self.case else self.words["label"]
+        self.label = (
+            self.words["label"].format(case=self.case) if self.case else self.words["label"]
+        )
         self.unit = self.words.get("unit", "")
 
     @property
