@@ -5,13 +5,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 from browser import jupyterlab, needs_chromium, new_page, open_notebook, write_notebook
 
 from book import build, preprocess
 from quantcore import exercises, words
-from quantcore.exercises import PREDICTIONS
+from quantcore.exercises import PREDICTIONS, clinic
 from quantcore.exercises.answers import choice, number, order, read_number
 from quantcore.exercises.prediction import WIDGET
+from quantcore.information import error_report
 from quantcore.words import LANGUAGES, catalogue
 
 NAMES = list(PREDICTIONS)
@@ -60,13 +62,37 @@ def test_the_right_answer_is_right_and_each_misconception_is_known(name):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_prediction_has_all_its_words_and_no_others(language):
     table = catalogue(language)["predictions"]
-    assert sorted(table) == sorted(NAMES)
-    for name, entry in table.items():
-        answers = PREDICTIONS[name]().named
-        needed = {"label", *answers}
-        assert needed <= set(entry) <= needed | {"unit", "otherwise", "options"}, name
+    assert sorted(table) == sorted({name.partition("/")[0] for name in NAMES})
+    for key, entry in table.items():
+        made = [PREDICTIONS[name]() for name in NAMES if name.partition("/")[0] == key]
+        needed = {"label", *(name for answers in made for name in answers.named)}
+        assert needed <= set(entry) <= needed | {"unit", "otherwise", "options"}, key
         if "options" in entry:
-            assert set(entry["options"]) <= set(PREDICTIONS[name]().options), name
+            assert all(set(entry["options"]) <= set(answers.options) for answers in made), key
+
+
+def test_cases_share_their_words_and_each_has_its_own_answer():
+    asked = {name: exercises.predict(f"diagnosis/{name}") for name in clinic.cases()}
+    assert {p.label for p in asked.values()} == {f"Diagnosis of {name}" for name in "ABCDEFGH"}
+    for name, case in clinic.cases().items():
+        assert asked[name].judge(case.fault) == "right"
+        assert asked[name].words[case.fault] in asked[name].said(case.fault)
+    faults = [case.fault for case in clinic.cases().values()]
+    assert set(faults) == set(clinic.FAULTS) and faults.count("healthy") == 2
+
+
+def test_the_faults_of_the_clinic_are_what_their_labels_say():
+    for case in clinic.cases().values():
+        p, x, x_hat = case.quantizer.params, case.x, case.quantizer(case.x)
+        outside = error_report(x, case.quantizer).clipped > 0.01
+        far = ((x - x_hat).abs().max() / p.scale > 15) and bool((x * x_hat < 0).any())
+        used = len(x_hat.unique()) / (p.qmax - p.qmin + 1)
+        peak = x.abs().max() / x.square().mean().sqrt()
+        zero = case.quantizer(torch.zeros(1)).item() != 0
+        found = {"wrapped" if far else "clipped"} if outside else set()
+        found |= {"outlier"} if peak > 6 else {"wasted"} if used < 0.5 else set()
+        name = "_".join(sorted(found | ({"zero"} if zero else set()))) or "healthy"
+        assert name == case.fault
 
 
 def test_no_name_stands_in_two_chapters():
@@ -198,7 +224,7 @@ def test_live_and_static_say_the_same(page, monkeypatch, language, name):
     monkeypatch.setenv("QUANTCORE_STATIC", "1")
     words.set_language(language)
     prediction = exercises.predict(name)
-    kind, form = prediction.answers.kind, page.locator(f"#{language}-{name} form")
+    kind, form = prediction.answers.kind, page.locator(f"[id='{language}-{name}'] form")
     assert form.locator(".qc-said").text_content() == ""
     if kind != "number":
         form.locator("button").click()

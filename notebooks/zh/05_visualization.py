@@ -17,17 +17,17 @@
 # - 读懂三个面板：分布、误差、量化前后对照；
 # - 从误差的直方图和频谱，看出误差还像不像“噪声”；
 # - 画出一个网络每一层的**量化信噪比**（SQNR），用峰值与均方根之比预测它；
-# - 看四组图，认出四种毛病：截断太多，范围浪费，0 不精确，离群值；
+# - 看图诊断一个张量：健康，还是截断太多、范围浪费、0 不精确、离群值、编码绕回，或者两种毛病同时出现；
 # - 说出图会怎样骗人。
 #
 # | 部分 | 时间 |
 # |:--|:--|
 # | 1 三个面板 | 15 分钟 |
-# | 2 分布、粒度、校准 | 30 分钟 |
-# | 3 阶梯与频谱 | 15 分钟 |
+# | 2 分布、粒度、校准 | 29 分钟 |
+# | 3 阶梯与频谱 | 13 分钟 |
 # | 4 一个训练好的网络 | 10 分钟 |
-# | 5 诊断 | 15 分钟 |
-# | 6 图会骗人 | 4 分钟 |
+# | 5 诊断 | 17 分钟 |
+# | 6 图会骗人 | 5 分钟 |
 # | 练习 | 23 分钟 |
 # | 小结 | 1 分钟 |
 # | ★ 选读 | 10 分钟 |
@@ -39,6 +39,7 @@ import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import exercises, explore, noise_power, samples, sqnr_db, visualize_quantization
+from quantcore.exercises import clinic
 from quantcore.explore import fit
 from quantcore.information import error_report
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
@@ -237,7 +238,7 @@ explore.granularity(w[:, :64].contiguous(), bits=4, symmetric=True)
 #
 # 逐张量时，误差图处处一样深。误差的大小由 $s$ 决定，而 $s$ 只有一个：权重小的行，误差并不小。
 #
-# **【计算】** 把第 3 行缩小到十分之一，其余不动。信号功率就只剩 1/100。如果误差还是那么大，逐张量 4 位时，这一行的 SQNR 剩下多少 dB？（现在是多少，从上面的右图读。）在左图和中图里，这一行会是什么样子？
+# **【计算】** 把第 3 行缩小到十分之一，其余不动。信号功率就只剩 1/100。如果误差还是那么大，逐张量 4 位时，这一行的 SQNR 要减少多少 dB？（现在是多少，从上面的右图读。）在左图和中图里，这一行会是什么样子？
 
 # %%
 exercises.predict("quiet-row")
@@ -402,7 +403,7 @@ sheet.show("layer-sqnr", **{f"layer{i}": ", ".join(map(str, table[i])) for i in 
 #
 # 第一项只看位宽，三层都一样，所以三条线互相平行。第二项只看数据，是**峰值与均方根之比**：最大的权重比一般的大得越多，线越低。
 #
-# **【预测】** 这个式子到 2 位还准吗？线在低位宽处变陡，是因为 $s^2/12$ 不成立了，还是因为 $2^{b-1} - 1$？
+# **【预测】** 这个式子到 2 位还准吗？线在低位宽处变陡，是因为 $s^2/12$ 不成立了，还是因为 $2^{b-1} - 1$？如果式子还准，从 3 位到 2 位，SQNR 要减少多少 dB？
 
 # %%
 exercises.predict("last-bit")
@@ -441,51 +442,34 @@ for i, name in names.items():
 # %% [markdown]
 # ## 5 诊断
 #
-# 下面四组图，每组一种毛病：**截断太多**、**范围浪费**、**0 不精确**、**离群值**。都是 4 位。每组先自己看，写下诊断和理由，再打开答案。
+# 下面的八组图 A 到 H 次序随机，都是 4 位。前四组在这里看，后四组留到练习。可能的诊断有七种：**健康**、**截断太多**、**范围浪费**、**0 不精确**、**离群值**、**离群值且 0 不精确**（两种毛病同时出现）、**编码绕回**（忘了截断，放不下的编码从另一头出来）。一种诊断可能出现两次，不能靠排除法。
 #
-# 下面两个单元格准备数据和量化器，再用随机数打乱次序。不必细读，读了也猜不出次序。
+# 每组先看三个面板，再回答。
 
 # %% tags=["fold"]
-healthy, relu = samples.distribution("normal"), samples.distribution("relu")
-spiked = torch.cat([torch.tensor([40.0]), healthy[1:]])
-
-
-def with_step(scale):
-    params = QuantizationParams(torch.tensor(scale), torch.tensor(0), INT4.qmin, INT4.qmax)
-    return UniformQuantizer(params)
-
-
-class HalfStep(UniformQuantizer):
-    def forward(self, x, *, out=None):
-        half = self.params.scale / 2
-        return super().forward(x - half) + half
-
-    __call__ = forward
-
-# %% tags=["fold"]
-exact = UniformQuantizer(QuantizationParams.from_tensor(relu, UINT4))
-patients = [(healthy, with_step(0.15)), (healthy, with_step(1.8)), (relu, HalfStep(exact.params))]
-patients.append((spiked, fit(spiked, 4, symmetric=True)))
-order = torch.randperm(4, generator=torch.Generator().manual_seed(1)).tolist()
-cases = dict(zip("ABCD", (patients[i] for i in order)))
+cases = clinic.cases()
 
 
 def case(name):
-    t, quantizer = cases[name]
-    sheet = Sheet(3)
-    draw_quantization(sheet, t, quantizer)
-    return sheet.show("case", name=name, db=f"{sqnr_db(t, quantizer(t)):.2f}")
-
-# %% [markdown]
-# **【思考】** 每幅图看哪里，能把四种毛病分开？
+    one, sheet = cases[name], Sheet(3)
+    draw_quantization(sheet, one.x, one.quantizer)
+    return sheet.show("case", name=name, db=f"{sqnr_db(one.x, one.quantizer(one.x)):.2f}")
 
 # %%
 case("A")
 
 # %% [markdown]
+# **【预测】** A 是哪一种？
+
+# %%
+exercises.predict("diagnosis/A")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
-# **范围浪费。** 4 位有 16 个编码，左图只看得见三根红线，右图只有五级台阶。误差全在方框里，没有截断；横轴也正常，没有离群值。步长太大，因为范围选得比数据宽好几倍。
+# **截断太多。** 右图两头是平的。误差面板的方框外面有东西，两边的边上各堆着一根柱子（比 $\pm 1.5$ 更远的都算在那里）。左图最外面的两根红线冲到顶。中间的台阶很细，可是两成多的数在范围外面。
+#
+# 忘了写截断、编码绕回，误差面板的两边也会堆起柱子（见[均匀量化器](04_quantizer.ipynb)）。怎样区分？看右图：截断时两头是平的，绕回时两头跳到另一边去。
 #
 # </details>
 
@@ -493,9 +477,15 @@ case("A")
 case("B")
 
 # %% [markdown]
+# **【预测】** B 是哪一种？
+
+# %%
+exercises.predict("diagnosis/B")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
-# **离群值。** 和 A 一样只用到几个编码，但是横轴被撑开了：数据挤在左边，右图的右上角只有一个点。误差堆在中间，因为几乎所有的数都变成了 0。A 是范围选错了，B 是 `minmax` 照着一个数选了范围。
+# **离群值。** 横轴被撑开了：数据挤在左边，右图的右上角只有一个点。16 个编码只用到几个，误差堆在中间，因为几乎所有的数都变成了 0。`minmax` 照着一个数选了范围。
 #
 # </details>
 
@@ -503,11 +493,15 @@ case("B")
 case("C")
 
 # %% [markdown]
+# **【预测】** C 是哪一种？
+
+# %%
+exercises.predict("diagnosis/C")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
-# **0 不精确。** 误差面板在 $-\tfrac12$ 处有一根顶到头的柱子：一半的数是 0，每个 0 都变成了 $s/2$。对比第 2 节的 ReLU，那根柱子在正中。左图最高的红线不在 0 上。右图的阶梯不经过原点，最低的一级高半步。
-#
-# 这里的零点是 $-\tfrac12$，没有取整。误差的均值也不是 0，求和时会越积越多。
+# **健康。** 误差面板的正中有一根柱子，但这不是毛病：ReLU 的输出有一半恰好是 0，0 又是精确的，误差就恰好是 0。方框外面是空的，右图的阶梯从原点开始，16 个编码都用到了。
 #
 # </details>
 
@@ -515,65 +509,67 @@ case("C")
 case("D")
 
 # %% [markdown]
+# **【预测】** D 是哪一种？
+
+# %%
+exercises.predict("diagnosis/D")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
-# **截断太多。** 右图两头是平的。误差面板的方框外面有东西，两边的边上各堆着一根柱子（比 $\pm 1.5$ 更远的都算在那里）。左图最外面的两根红线冲到顶。中间的台阶很细，可是两成多的数在范围外面。
+# **0 不精确。** 误差面板的柱子在 $-\tfrac12$ 处，不在正中：每个 0 都变成了 $s/2$。和 C 对比，数据相同，只有柱子的位置不同。左图最高的红线不在 0 上。右图的阶梯不经过原点，最低的一级高半步。
 #
-# 忘了写截断、编码在 int8 里绕回，误差面板的两边也会堆起柱子（见[均匀量化器](04_quantizer.ipynb)）。怎样区分？看右图：截断时两头是平的，绕回时两头跳到另一边去。
+# 这里的零点是 $-\tfrac12$，没有取整。误差的均值也不是 0，求和时会越积越多。
 #
 # </details>
-#
-# 看完图，再用数核对。四个检查，一种毛病一个：
+
+# %% [markdown]
+# 看完图，再用数核对。四个检查：
 #
 # | 毛病 | 数 | 4 位正常时 |
 # |:--|:--|:--|
-# | 截断太多 | 被截断的比例 | 不到 1% |
+# | 截断太多，编码绕回 | 编码超出范围的比例 | 不到 1% |
 # | 范围浪费 | 用到的编码占全部的比例 | 一半以上 |
 # | 离群值 | 峰值与均方根之比 | 六以下 |
 # | 0 不精确 | $Q(0)/s$，$Q$ 指量化再反量化 | 恰好是 0 |
 #
-# 第三行的界限从哪里来？第 4 节的式子里，$b = 4$ 时第一项是 27.7 dB，比值是 6 时 SQNR 剩 12 dB 左右；比值是 10 时只剩 7.7 dB，还不如 D。这些界限是经验的，不是定律：把它们当作“该去看图了”的信号。
-#
-# **【预测】** 每一组都只有一个数不正常吗？
+# 第三行的界限从哪里来？第 4 节的式子里，$b = 4$ 时第一项是 27.7 dB，比值是 6 时 SQNR 剩 12 dB 左右；比值是 10 时只剩 7.7 dB，还不如 A。这些界限是经验的，不是定律：把它们当作“该去看图了”的信号。
 
-# %% tags=["predict"]
+# %%
 def report_on(name, x, quantizer):
     report, p = error_report(x, quantizer), quantizer.params
     used = len(quantizer(x).unique()) / (p.qmax - p.qmin + 1)
     peak = x.abs().max() / x.square().mean().sqrt()
     zero = quantizer(torch.zeros(1)).item() / p.scale
-    print(f"{name:5} {report.clipped:8.1%} {used:11.0%} {peak:10.1f} {zero:8.2f}", end="")
+    print(f"{name:5} {report.clipped:9.1%} {used:11.0%} {peak:10.1f} {zero:8.2f}", end="")
     print(f" {report.sqnr_db:8.1f}")
 
 
-print("      clipped  codes used   peak/rms   Q(0)/s   SQNR, dB")
-report_on("fine", healthy, fit(healthy, 4, symmetric=True))
-report_on("twin", relu, exact)
-for name, (t, quantizer) in cases.items():
-    report_on(name, t, quantizer)
+print("      outside   codes used   peak/rms   Q(0)/s   SQNR, dB")
+for name in "ABCD":
+    report_on(name, cases[name].x, cases[name].quantizer)
 
 # %% [markdown]
-# A、C、D 各有一个数不正常，B 有两个：离群值也浪费范围。
+# C 的四个数都正常。A、D 各有一个数不正常，B 有两个：离群值也浪费范围。
 #
-# 第一行是健康的高斯数据，C 的 SQNR 比它还高。单看这个数会放过 C。第二行 `twin` 是同样的 ReLU 数据、正常的量化器，这样比才看得出 C 少了近 6 dB。一个 SQNR 要有可比的对象才有意义。
+# 一个 SQNR 要有可比的对象才有意义。D 的 SQNR 比 A、B 都高，单看这个数会放过 D；同样的 ReLU 数据，C 比 D 高近 6 dB，这样比才看得出来。
 #
-# 诊断清楚，就可以对症下药。
-#
-# **【预测】** 哪一组治得最彻底？哪一组治好了，SQNR 还是不高？
+# 诊断清楚，就可以对症下药。下面哪一组治得最彻底？哪一组治好了，SQNR 还是不高？
 
-# %% tags=["predict"]
-plain, spiked_fit = fit(healthy, 4, symmetric=True), fit(spiked, 4, symmetric=True, method="mse")
-cures = {"A": ("minmax", plain), "B": ("mse", spiked_fit), "C": ("exact zero", exact)}
-cures["D"] = cures["A"]
+# %%
+healthy, relu, spiked = (cases[name].x for name in "ACB")
+cures = {"A": ("minmax", fit(healthy, 4, symmetric=True))}
+cures["B"] = "mse", fit(spiked, 4, symmetric=True, method="mse")
+cures["D"] = "exact zero", UniformQuantizer(QuantizationParams.from_tensor(relu, UINT4))
 print("                   SQNR, dB: before    after    after, without the largest value")
 for name, (cure, quantizer) in cures.items():
-    t, ill = cases[name]
+    t, ill = cases[name].x, cases[name].quantizer
     rest = t != t.abs().max()
     numbers = sqnr_db(t, ill(t)), sqnr_db(t, quantizer(t)), sqnr_db(t[rest], quantizer(t)[rest])
     print(f"{name}   {cure:12}" + "{:19.1f}{:9.1f}{:13.1f}".format(*numbers))
 
 # %% [markdown]
-# A 和 D 是范围选错了，换成 `minmax` 就好。C 把零点取整，多得近 6 dB：一半的数是 0 时，中升型的噪声是中平型的四倍，[率失真](01b_rate_distortion.ipynb#中升与中平)一章算过。
+# A 是范围选错了，换成 `minmax` 就好。D 把零点取整，多得近 6 dB：一半的数是 0 时，中升型的噪声是中平型的四倍，[率失真](01b_rate_distortion.ipynb#中升与中平)一章算过。
 #
 # B 的总数不高，因为那个离群值被截断了，剩下的噪声大半来自这一个数。除去这个数，其余的都好了。这个离群值是否重要，从 SQNR 上看不出来。
 
@@ -582,7 +578,7 @@ for name, (cure, quantizer) in cures.items():
 #
 # 常见的做法是给 $x$ 和 $\hat x$ 各画一张直方图，各分 50 个直方图区间（bin）。
 #
-# **【预测】** $x$ 均匀分布，量化到 INT8。$\hat x$ 的直方图是平的吗？
+# **【预测】** $x$ 均匀分布，量化到 INT8。$\hat x$ 的直方图是平的吗？除去两头，最高的区间是最低的区间的几倍？（两个重建值相距 $2\sqrt3/254$，直方图区间宽 $3.5/50$。）
 
 # %%
 exercises.predict("comb-ratio")
@@ -620,9 +616,8 @@ print(f"measured {spread[1]:.2f}   (x itself, from sampling: {spread[0]:.2f})")
 # %% [markdown]
 # ## 练习
 #
-# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
-
-# %% [markdown]
+# 这些题课后做。写下答案，下一个单元格就检查；没有动过的题，检查说“还没有做”。
+#
 # **【操作】**（5 分钟，难度 1/3）写出 `my_share(x, scale, qmin, qmax)`：$z = 0$，返回被截断的值所占的比例。
 
 # %%
@@ -711,12 +706,83 @@ exercises.check("choose-layout", my_settings)
 # </details>
 
 # %% [markdown]
-# ### 讨论
+# ### 再看四组图
 #
-# **【思考】** 有人提议用“SQNR 不低于 15 dB”作验收标准。这一个数够不够？还要看什么？
+# 诊断的后四组。先答，再运行最后的单元格核对。
+
+# %%
+case("E")
 
 # %% [markdown]
-# 全课做到了哪里，运行下面的单元格就知道：
+# **【预测】** E 是哪一种？
+
+# %%
+exercises.predict("diagnosis/E")
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# **健康。** 三个面板都正常：红线的顶端与蓝色轮廓一致，方框填满而外面是空的，阶梯沿着虚线。
+#
+# </details>
+
+# %%
+case("F")
+
+# %% [markdown]
+# **【预测】** F 是哪一种？
+
+# %%
+exercises.predict("diagnosis/F")
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# **编码绕回。** 右图的两头跳到了另一边：最大的数变成了负数。误差面板的两边各有一根柱子，这一点像截断，但截断时右图的两头是平的。忘了截断，比最大的编码多 1，就成了最小的编码。
+#
+# </details>
+
+# %%
+case("G")
+
+# %% [markdown]
+# **【预测】** G 是哪一种？
+
+# %%
+exercises.predict("diagnosis/G")
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# **范围浪费。** 左图只看得见几根红线，右图只有几级台阶，这一点像离群值；但是横轴正常，数据没有挤在一边。误差全在方框里，没有截断。步长太大，因为范围选得比数据宽好几倍。
+#
+# </details>
+
+# %%
+case("H")
+
+# %% [markdown]
+# **【预测】** H 是哪一种？
+
+# %%
+exercises.predict("diagnosis/H")
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# **离群值且 0 不精确。** 横轴被撑开，只用到几个编码，这是离群值；误差面板正中不是最高，$-\tfrac12$ 附近有一根高柱，右图最低的一级不在 0 上，这是 0 不精确。找到一种毛病以后，还要接着看别的面板。
+#
+# </details>
+
+# %%
+print("      outside   codes used   peak/rms   Q(0)/s   SQNR, dB")
+for name in "EFGH":
+    report_on(name, cases[name].x, cases[name].quantizer)
+
+# %% [markdown]
+# ### 讨论
+#
+# **【思考】** 一个网络有一百层，不可能逐层看图。你会先算哪些数，用什么样的界限挑出该看图的层？哪一种毛病，你的数会放过？
 
 # %%
 exercises.progress()
@@ -730,6 +796,6 @@ exercises.progress()
 # - 频谱的平均高度等于噪声功率。减性抖动抹平谐波，不减小功率，前提是不截断。
 # - 用 `minmax` 时，峰值与均方根之比决定一层权重的 SQNR；这一层对网络输出的影响，要把网络运行一遍才知道。
 # - 一个总的 SQNR 会盖住局部的灾难。按行、按层、按通道看。
-# - 四种毛病各有一个数可以核对，比较时要用同样的数据。
+# - 图上认出的毛病要用数核对，比较时要用同样的数据。
 #
 # 下一章：[一个真实的网络](05b_network.ipynb)。

@@ -36,6 +36,7 @@
 # | 7 速度 | 11 分钟 |
 # | 8 准确率与字节 | 3 分钟 |
 # | 9 换成你自己的模型 | 4 分钟 |
+# | 练习 | 18 分钟 |
 # | 小结 | 3 分钟 |
 # | ★ 选读 | 5 分钟 |
 
@@ -53,8 +54,8 @@ from torch import nn
 from torch.nn import functional as F
 
 # %%
-from quantcore import QuantizationScheme, explore, fixed_point_multiplier, pack_int4, samples
-from quantcore import sqnr_db, unpack_int4
+from quantcore import QuantizationScheme, exercises, explore, fixed_point_multiplier, pack_int4
+from quantcore import samples, sqnr_db, unpack_int4
 from quantcore.explore import fit
 from quantcore.integer import requantize
 from quantcore.sheet import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, SKY, Sheet
@@ -374,6 +375,9 @@ for b in widths:
 # **【预测】** 预算是平均每个权重 2.25 位。多出来的 0.25 位会给哪几层？准确率能比全部 2 位高多少？
 
 # %%
+exercises.predict("spare-bits")
+
+# %%
 counts = [w.numel() for w, _ in net]
 
 
@@ -445,6 +449,9 @@ for name, (w, _) in zip(NAMES, net):
 # 这个网络的离群通道很温和。大语言模型里，个别通道的激活值是其他通道的几十倍（[Dettmers 等，2022](references.ipynb)）。我们可以造一个出来看看：$\lambda > 0$ 时，ReLU 满足 $\operatorname{ReLU}(\lambda x) = \lambda\operatorname{ReLU}(x)$。所以把 `conv1` 一个通道的权重和偏置乘以 $\lambda$，再把 `conv2` 里与这个通道相乘的权重除以 $\lambda$，网络的浮点输出完全不变。
 #
 # **【预测】** 浮点输出不变，4 位量化的结果呢？权重改成逐通道，能不能全部救回来？
+
+# %%
+exercises.predict("grown-channel")
 
 # %% tags=["predict"]
 def scaled(net, factor, channel=worst_of[0][0]):
@@ -551,8 +558,12 @@ for name, (ws, xs) in progress(starts.items(), "LSQ"):
 #
 # **填充要用零点。** 卷积的边缘要填充 0。在编码的世界里，0 的编码是 $z$，所以填充的值是 $z$，不是整数 0。
 #
-# **【思考】** 这里的输入 $z = -128$。如果填充了整数 0，相当于给图片镶了一圈什么？
-#
+# **【计算】** 这里的输入 $z = -128$。如果填充了整数 0，编码 0 代表的值是 $s$ 的几倍？相当于给图片镶了一圈什么？
+
+# %%
+exercises.predict("border-value")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 编码 0 代表 $s\,(0 + 128)$，大约是范围的正中间：图片周围镶了一圈灰边。卷积核会在边上看到并不存在的笔画。
@@ -645,7 +656,11 @@ print(f"accuracy {accuracy(q_out):.1%}; padded with 0 instead of z: {accuracy(wr
 # 编码存成 safetensors 文件。这种格式只放张量，不像 pickle 那样打开时会执行程序。文件由三部分组成：8 个字节写明文件头的长度，一段 JSON 文件头（名称、形状、位置），然后是数据。
 #
 # **【计算】** 4 位、逐通道。权重每两个打包成一个字节，每个输出通道一个 float32 的 $s$ 和一个 float32 的偏置，每层的输入再有一个 $s$（4 字节）和一个 $z$（1 字节）。数据部分一共多少字节？
-#
+
+# %%
+exercises.predict("int4-bytes")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 权重 $144 + 4608 + 9216 + 1280 = 15248$ 个，打包成 7624 字节。输出通道 $16 + 32 + 32 + 10 = 90$ 个，每个 8 字节，共 720 字节。四层的输入共 20 字节。合计 8364 字节。
@@ -961,6 +976,87 @@ for wrong_source in (folder / "nowhere.safetensors", folder / "model.bin", codes
         survey(wrong_source, QuantizationScheme.INT4)
     except (OSError, ValueError) as error:
         print(type(error).__name__ + ":", str(error).replace(str(folder), "...")[:75])
+
+# %% [markdown]
+# ## 练习
+#
+# 这些题课后做。写下答案，下一个单元格就检查；没有动过的题，检查说“还没有做”。
+#
+# **【操作】**（8 分钟，难度 2/3）各层都是 `low` 位，只有一层可以保留 8 位。`counts` 是各层的权重个数，`gains` 是各层保留 8 位时少掉的噪声（都是列表，`gains` 各不相同）。平均每个权重不超过 `budget` 位，写出 `my_layer(counts, gains, low, budget)`，返回得益最大的一层的下标。至少有一层放得下。
+
+# %%
+def my_layer(counts, gains, low, budget):
+    return ...  # your code
+
+# %%
+exercises.check("kept-layer", my_layer)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_layer(counts, gains, low, budget):
+#     spare = (budget - low) * sum(counts)
+#     fits = [k for k, n in enumerate(counts) if n * (8 - low) <= spare]
+#     return max(fits, key=lambda k: gains[k])
+# ```
+#
+# 先看放得下，再比得益。最怕量化的一层若太大，就轮到次怕的。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（6 分钟，难度 2/3）有人写整数层时丢了零点。修好 `my_sums(q, w, z)`：`q` 是输入的 `torch.int8` 编码，形状 `(N, K)`，零点是整数 `z`；`w` 是对称权重的 `torch.int8` 编码，形状 `(K, C)`。返回 `torch.int32` 的累加和。
+
+# %%
+def my_sums(q, w, z):
+    without_zero_point = q.int() @ w.int()  # what is missing?
+    return ...  # your code
+
+# %%
+exercises.check("dropped-zero", my_sums)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_sums(q, w, z):
+#     return (q.int() - z) @ w.int()
+# ```
+#
+# 先换成 int32，再减零点：int8 里相减会绕回。也可以先乘，再减去 $z$ 乘以每列权重之和。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（4 分钟，难度 1/3）写出 `my_padded(q, z)`：`q` 是一行 `torch.int8` 的编码（一维），零点是 `z`。两端各填充一个代表数值 0 的编码，返回 `torch.int8` 的张量。
+
+# %%
+def my_padded(q, z):
+    return ...  # your code; F.pad(q, (1, 1), value=...)
+
+# %%
+exercises.check("padding-code", my_padded)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_padded(q, z):
+#     return F.pad(q, (1, 1), value=z)
+# ```
+#
+# 数值 0 的编码是 $z$，所以填充 $z$。
+#
+# </details>
+
+# %% [markdown]
+# ### 讨论
+#
+# **【思考】** 你要把一个网络部署到手机上，只能测一个数来决定用 8 位还是 4 位。你测什么？会漏掉什么？
+
+# %%
+exercises.progress()
 
 # %% [markdown]
 # ## 小结

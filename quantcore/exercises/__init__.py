@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from . import c00, c01, c01b, c02, c03, c04, c04b, c05, keeping
+from . import c00, c01, c01b, c02, c03, c04, c04b, c05, c05b, keeping
 from .prediction import Prediction
 from .verdict import Verdict
 
@@ -28,6 +28,7 @@ CHAPTERS = MappingProxyType(
         "04_quantizer": c04,
         "04b_integer": c04b,
         "05_visualization": c05,
+        "05b_network": c05b,
     }
 )
 PREDICTIONS = {name: make for c in CHAPTERS.values() for name, make in c.PREDICTIONS.items()}

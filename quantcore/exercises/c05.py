@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from math import log10, sqrt
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..params import QuantizationParams
 from ..quantizer import UniformQuantizer
 from ..samples import SHAPES, distribution
 from ..schemes import QuantizationScheme
+from . import clinic
 from .answers import Answers, choice, number
 from .kinds import Function, Settings
 
@@ -91,12 +92,19 @@ def comb_ratio() -> Answers:
     )
 
 
+def diagnosis(name: str) -> Answers:
+    """What is wrong with a case of the clinic: the label that its generator gave it."""
+    right = clinic.cases()[name].fault
+    return choice(right, **{fault: fault for fault in clinic.FAULTS if fault != right})
+
+
 PREDICTIONS = {
     "third-panel": third_panel,
     "gain-formula": gain_formula,
     "quiet-row": quiet_row,
     "last-bit": last_bit,
     "comb-ratio": comb_ratio,
+    **{f"diagnosis/{name}": partial(diagnosis, name) for name in "ABCDEFGH"},
 }
 
 # ---- exercises ------------------------------------------------------------------------------

@@ -32,14 +32,18 @@ def joined(*sentences: str) -> str:
 class Prediction:
     """One question about what the next cell will show. Display it, or ask `said(answer)`.
 
-    name     the key of its words
+    name     the key of its words; "key/CASE" for one of several cases, whose words are shared
     answers  what is right, and what the misconceptions answer
     """
 
     def __init__(self, name: str, answers: Answers) -> None:
         self.name, self.answers = name, answers
-        self.words = words.entry("predictions", name)
-        self.label, self.unit = self.words["label"], self.words.get("unit", "")
+        key, _, self.case = name.partition("/")
+        self.words = words.entry("predictions", key)
+        self.label = (
+            self.words["label"].format(case=self.case) if self.case else self.words["label"]
+        )
+        self.unit = self.words.get("unit", "")
 
     @property
     def options(self) -> list[tuple[str, str]]:
@@ -55,7 +59,9 @@ class Prediction:
         static = os.environ.get("QUANTCORE_STATIC") == "1"
         then = say("next-static") if static else say("next")
         again = say("again-static") if static else say("again")
-        said = {"right": joined(self.words["right"], then)}
+        # Cases share their words: what marks an answer is said where it is right, too.
+        mark = self.words[str(self.answers.right)] if self.case else ""
+        said = {"right": joined(self.words["right"], mark, then)}
         said |= {name: joined(self.words[name], again) for name in self.answers.wrong}
         hint = self.words.get("otherwise", "")
         if self.answers.kind == "number":
