@@ -30,6 +30,7 @@
 # | 2 编码的换算 | 10 分钟 |
 # | 3 打包成字节 | 20 分钟 |
 # | 4 不等距的网格 | 30 分钟 |
+# | 练习 | 30 分钟 |
 # | 小结 | 4 分钟 |
 # | ★ 选读 | 5 分钟 |
 
@@ -41,7 +42,7 @@ import numpy as np
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
-from quantcore import entropy, explore, float_levels, lloyd_max, nf4_levels
+from quantcore import entropy, exercises, explore, float_levels, lloyd_max, nf4_levels
 from quantcore import pack_int4, samples, sqnr_db, unpack_int4
 from quantcore.explore import fit
 from quantcore.schemes import format_levels, rint, round_to_levels
@@ -155,7 +156,17 @@ for a, b in ((-128, -128), (-127, -128)):
 #
 # ### 除数该取几
 #
-# **【预测】** 8 位，把数据的最大绝对值换算成缩放因子：$s = \max\lvert x\rvert/N$。$N$ 该取 127、128、255 还是 256？有符号和无符号一样吗？
+# **【预测】** 8 位，把数据的最大绝对值换算成缩放因子：$s = \max\lvert x\rvert/N$。不截断任何数据，$N$ 该取 127、128、255 还是 256？有符号和无符号一样吗？请填入有符号的 $N$。
+
+# %%
+exercises.predict("divisor")
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# 有符号取 127，无符号取 255。理由见下文。
+#
+# </details>
 #
 # 先弄清每个数数的是什么：
 #
@@ -228,8 +239,12 @@ except ValueError as error:
 #
 # 常见写法从级的个数反推位宽：`int(np.log2(levels))`。
 #
-# **【计算】** 受限范围的 INT8 有 255 级，三值权重（ternary）$\{-1, 0, 1\}$ 有 3 级。它们各要几位？常见写法各得几位？
-#
+# **【计算】** 受限范围的 INT8 有 255 级，三值权重（ternary）$\{-1, 0, 1\}$ 有 3 级。它们各要几位？常见写法各得几位？请填入三值权重所需的位数。
+
+# %%
+exercises.predict("ternary-bits")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # $b$ 位最多区分 $2^b$ 级，所以 $L$ 级的位宽是满足 $2^b \ge L$ 的最小整数：
@@ -341,6 +356,16 @@ print(f"converted {sqnr_db(laplace, converted):.2f} dB, reread {sqnr_db(laplace,
 # - 除以 16，**舍入**（rounding）到最近的整数，再截断到 $[-8, 7]$。
 #
 # **【预测】** 右移的噪声功率是舍入的几倍？能不能不改编码，只改解码，把多出的噪声去掉？
+
+# %%
+exercises.predict("shift-noise")
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# 约 3.6 倍。能去掉：解码时给每个值加上 $7.5\,s_8$。推导见下文。
+#
+# </details>
 #
 # 我们以 $s_8^2$ 为单位来算。设 $q$ 除以 16 的余数 0 到 15 同样多，截断的编码很少。右移丢掉的就是余数 $k$，舍入丢掉的是 $-7$ 到 $8$。原来 8 位量化的误差与丢掉的余数不相关，功率 $1/12$ 直接相加：
 #
@@ -427,8 +452,12 @@ def unpack(packed):
     return torch.where(nibbles < 8, nibbles, nibbles - 16)
 
 # %% [markdown]
-# **【计算】** 编码 $-3$ 和 $5$ 打包成的字节，十六进制是多少？五个编码 $1, -2, 7, -8, 3$ 打包以后是几个字节，各是多少？
-#
+# **【计算】** 编码 $-3$ 和 $5$ 打包成的字节，十六进制是多少？五个编码 $1, -2, 7, -8, 3$ 打包以后是几个字节，各是多少？（下面选的是五个编码的字节，用十六进制写。）
+
+# %%
+exercises.predict("pack-five-codes")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # $-3 \bmod 16 = 13$，十六进制是 D，放低位；5 放高位。字节是 `0x5D`。存放时 $-3$ 在先，按书写习惯却是 5 在先，最容易在这里弄反。
@@ -511,6 +540,11 @@ tutorial_codes = torch.clamp(torch.round(w / scale), -128, 127)
 # 3. `quantcore` 的 INT8 编码；
 # 4. `quantcore` 的 INT4 编码，没有打包；
 # 5. 打包的 INT4 编码。
+#
+# 把第 2、4、5 个文件按大小从小到大排列。
+
+# %%
+exercises.predict("file-sizes")
 
 # %% tags=["fold"]
 def file_bytes(tensor):
@@ -647,7 +681,10 @@ for name, (dtype, _, w_m) in FLOATS.items():
 #
 # 再看信号大小变化时会怎样。把高斯数据缩放到正好占满每种格式，然后数据逐次减半，**缩放因子不跟着变**。
 #
-# **【预测】** 数据缩小到 $1/16$，INT8 的 SQNR 降低多少分贝？FP8 呢？
+# **【预测】** 数据缩小到 $1/16$，INT8 的 SQNR 降低多少分贝？FP8 呢？请填入 INT8 的分贝数。
+
+# %%
+exercises.predict("shrunk-data")
 
 # %% tags=["fold"]
 fitted, shrinks = gaussian[:100_000] / gaussian[:100_000].abs().max(), range(0, 21)
@@ -806,7 +843,17 @@ print("Gamma      " + "".join(f"{x.abs().max() / x.std():10.1f}" for x in column
 # $$
 # 〔[P8](06_summary.ipynb#公式总表)〕
 #
-# **【计算】** 每 64 个一组、缩放因子存成 float16，每个权重几位？存成 float32 呢？MX 格式每 32 个一组，缩放因子是 2 的幂，存 8 位的指数（[Open Compute Project，2023](references.ipynb)），又是几位？
+# **【计算】** 4 位编码，每 64 个一组、缩放因子存成 float16，每个权重几位？存成 float32 呢？MX 格式每 32 个一组，缩放因子是 2 的幂，存 8 位的指数（[Open Compute Project，2023](references.ipynb)），又是几位？请填入第一种的位数。
+
+# %%
+exercises.predict("packed-bits-per-weight")
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# 依次是 $4 + 16/64 = 4.25$ 位、$4 + 32/64 = 4.5$ 位、$4 + 8/32 = 4.25$ 位。
+#
+# </details>
 #
 # 我们比较五种缩放因子：整个张量取最大绝对值；整个张量取误差最小的范围；每 64 个一组；MXFP4；以及分组的 INT4 改用上文不截断的规则（最大绝对值对应 7 而不是 8）。
 
@@ -897,6 +944,141 @@ print(f"Lloyd-Max, 16 levels: {-10 * math.log10(lloyd_max(16, 'normal').mse):.1f
 # | NF4 | 查一张 16 项的表，乘 $s$ | 做不到，必须先查表还原 |
 #
 # 硬件不支持时，前两种格式也要先还原、再乘。这门课后面几章都用等距的整数格式。
+
+# %% [markdown]
+# ## 练习
+#
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。还没有动手的题，检查只会说“还没有做”。
+
+# %% [markdown]
+# **【操作】**（4 分钟，难度 1/3）写出 `my_range(bits, signed)`：`bits` 是位宽，`signed` 是布尔值；返回最小和最大的编码，两个整数。有符号用补码。
+
+# %%
+def my_range(bits, signed):
+    return ...  # qmin, qmax
+
+# %%
+exercises.check("code-range", my_range)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_range(bits, signed):
+#     if signed:
+#         return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+#     return 0, 2**bits - 1
+# ```
+#
+# 都是 $2^b$ 个编码；0 占去一个，所以有符号时负数多一个。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 1/3）写出 `my_bits(levels)`：`levels` 个量化级（至少 2 个）各要一个编码，返回至少几位，一个整数。
+
+# %%
+def my_bits(levels):
+    return ...  # your code
+
+# %%
+exercises.check("bits-needed", my_bits)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_bits(levels):
+#     return (levels - 1).bit_length()
+# ```
+#
+# 编码从 0 到 $L - 1$，最大的编码需要几位就是几位。整数运算没有舍入误差；`math.ceil(math.log2(levels))` 在这里也对。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 1/3）写出 `my_codes(x, scale)`：`x` 是浮点张量，`scale` 是缩放因子。求对称的 INT8 编码：舍入到最近的整数（半整数取偶数），截断到 $[-128, 127]$，返回 `torch.int8` 的张量。
+
+# %%
+def my_codes(x, scale):
+    return ...  # your code
+
+# %%
+exercises.check("integer-codes", my_codes)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_codes(x, scale):
+#     return torch.round(x / scale).clamp(-128, 127).to(torch.int8)
+# ```
+#
+# 先截断，后转换类型：反过来，超出范围的编码会绕回去。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（8 分钟，难度 2/3）不用 `pack_int4`，写出 `my_pack(codes)`：`codes` 是 `torch.int8` 的一维张量，值在 $[-8, 7]$；返回 `torch.uint8` 的字节，先来的编码在低 4 位，个数是奇数时最后的高 4 位补 0。用它打包 $1, -2, 7, -8, 3$，应得到 E1 87 03。
+
+# %%
+def my_pack(codes):
+    nibbles = (codes & 0xF).to(torch.uint8)
+    return ...  # your code
+
+# %%
+exercises.check("pack-int4", my_pack)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_pack(codes):
+#     nibbles = (codes & 0xF).to(torch.uint8)
+#     if len(nibbles) % 2:
+#         nibbles = torch.cat([nibbles, nibbles.new_zeros(1)])
+#     pairs = nibbles.view(-1, 2)
+#     return pairs[:, 0] | (pairs[:, 1] << 4)
+# ```
+#
+# `& 0xF` 截取低 4 位，负数的补码才不会把高位的 1 带进另一个编码。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（8 分钟，难度 2/3）不用 `unpack_int4`，写出 `my_unpack(packed)`：`packed` 是 `torch.uint8` 的字节，返回其中全部的编码，`torch.int8`，长度是字节数的两倍。
+
+# %%
+def my_unpack(packed):
+    return ...  # your code
+
+# %%
+exercises.check("unpack-int4", my_unpack)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_unpack(packed):
+#     low, high = packed & 0xF, packed >> 4
+#     codes = torch.stack([low, high], dim=-1).flatten().to(torch.int8)
+#     return torch.where(codes > 7, codes - 16, codes)
+# ```
+#
+# 先转成 `int8` 再减 16：`uint8` 里没有负数。
+#
+# </details>
+
+# %% [markdown]
+# ### 讨论
+#
+# **【思考】** 别人交给你一个权重文件，说明里只写着“打包的 INT4”。要正确读出权重，还缺哪些信息？哪些可以从字节本身猜出来，哪些猜不出来？
+
+# %% [markdown]
+# 全课做到了哪里，运行下面的单元格就知道：
+
+# %%
+exercises.progress()
 
 # %% [markdown]
 # ## 小结
