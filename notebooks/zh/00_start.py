@@ -30,6 +30,7 @@
 # | 量化的全景图 | 10 分钟 |
 # | 课程地图与学习方法 | 5 分钟 |
 # | 网络的最少知识 | 10 分钟 |
+# | 练习 | 21 分钟 |
 # | 小结 | 5 分钟 |
 # | 附录 | 15 分钟 |
 #
@@ -39,7 +40,7 @@
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
-from quantcore import explore, samples, schematics, sqnr_db
+from quantcore import exercises, explore, samples, schematics, sqnr_db
 
 # %% [markdown]
 # 全部数学运算都实现在 `quantcore` 里。这是一个很小的 Python 包，与数学有关的部分不到两千行，有兴趣的读者可以通读。
@@ -64,7 +65,11 @@ explore.set_language("zh")
 # 如果把权重量化成 8 位或 4 位的整数，除了整数本身，还要存下整数和实数之间的换算关系。常见的做法是每 128 个权重共用一个 16 位的**缩放因子**（scale），摊到每个权重上是 $16/128 = 0.125$ 位。缩放因子怎样定、为什么要这样分组，[量化参数](03_params.ipynb)一章再讲。
 #
 # **【预测】** 16 位、8 位、4 位三种存法，连同缩放因子，各占多少 GB？8 GB 的显卡放得下哪几种？这里 1 GB 是 $10^9$ 字节。
-#
+
+# %%
+exercises.predict("model-size")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 70 亿个参数，每个 16 位，占 $7 \times 10^9 \times 16 / 8$ 字节，即 14 GB，放不下。8 位占 7 GB，加上缩放因子是 7.11 GB；4 位占 3.5 GB，加上缩放因子是 3.61 GB，是 16 位的四分之一稍多。这两种都放得下。
@@ -97,7 +102,11 @@ for bits in (32, 16, 8, 4):
 #
 # 1. 量化级有几个？
 # 2. 步长会不会正好是原来的一半？
-#
+
+# %%
+exercises.predict("step-ratio")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 1. $2^4 = 16$ 个，是原来的两倍。
@@ -176,7 +185,11 @@ schematics.number_line()
 
 # %% [markdown]
 # **【计算】** 取 $x = 0.7$，采用上面的 3 位非对称量化器：数据的范围是 $[-1, 2]$，编码从 $-4$ 到 3。拿笔算一算 $s$、$z$、$q$、$\hat x$ 和误差 $e = x - \hat x$ 各是多少。零点用 $z = \operatorname{rint}(q_{\min} - x_{\min}/s)$ 计算，这个式子在[量化参数](03_params.ipynb)一章推导。
-#
+
+# %%
+exercises.predict("code-by-hand")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 缩放因子 $s = 3/7$，零点 $z = \operatorname{rint}(-4 + 7/3) = \operatorname{rint}(-1.67) = -2$。
@@ -237,7 +250,11 @@ print("both       ", quantizer(x))
 # SQNR 越大越好。SQNR 每增加 10 dB，噪声功率就减小到原来的十分之一。
 #
 # **【预测】** 一万个服从标准正态分布的数，做 8 位对称量化，SQNR 大约是 20 dB、40 dB，还是 80 dB？
-#
+
+# %%
+exercises.predict("sqnr-of-8-bits")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 大约 40 dB，也就是噪声功率约为信号功率的万分之一。
@@ -342,7 +359,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | [04 均匀量化器](04_quantizer.ipynb) | 舍入、加零点、截断，为什么是这个顺序？阶梯函数的梯度从哪里来？ |
 # | [04b 只用整数](04b_integer.ipynb) | 只有整数，怎样完成一层的计算？各家的实现为什么会差 1？ |
 # | [05 可视化分析](05_visualization.ipynb) | 看一个张量的图，能不能说出它的量化哪里出了毛病？ |
-# | 05b 真正的网络 | 把整个网络量化，准确率丢在哪里，怎样找回来？ |
+# | [05b 一个真实的网络](05b_network.ipynb) | 把整个网络量化，准确率丢在哪里，怎样找回来？ |
 # | [06 总结](06_summary.ipynb) | 全课的公式，你还写得出来吗？接下来读什么？ |
 #
 # 一次课是两节连上，共 90 分钟：
@@ -356,7 +373,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | 5 | 04 |
 # | 6 | 04b |
 # | 7 | 05 |
-# | 8 | 06 |
+# | 8 | 05b；06 留作考试和复习 |
 # | 选学 | 01b ★ |
 #
 # 各章按顺序读最省力，因为后面的记号都在前面引入。遇到不认识的词，查[术语表](glossary.ipynb)；想看原始文献，查[参考文献](references.ipynb)。
@@ -396,7 +413,11 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # **分类。** 网络的最后一层有多少个输出，就有多少个类别。输出最大的那一个，就是网络的答案。手写数字有十类，所以最后一层有十个输出。答对的比例叫**准确率**（accuracy）。
 #
 # **【计算】** 一个卷积层的权重形状是 `(32, 16, 3, 3)`。写成矩阵 $W$，有几行几列？
-#
+
+# %%
+exercises.predict("convolution-columns")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 32 行，每行对应一个输出通道；$16 \times 3 \times 3 = 144$ 列，也就是一小块图像展平以后的长度。
@@ -434,6 +455,120 @@ print("largest difference:", (predicted - measured).abs().max().item())
 layers = torch.nn.Linear(16, 32), torch.nn.Conv2d(16, 32, 3), torch.nn.ConvTranspose2d(16, 32, 3)
 for layer in layers:
     print(f"{type(layer).__name__:16}", tuple(layer.weight.shape))
+
+# %% [markdown]
+# ## 练习
+#
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+
+# %% [markdown]
+# **【操作】**（6 分钟，难度 1/3）写出 `my_journey(x, s, z, qmin, qmax)`：`x` 是一个浮点数，返回它的重建值 $\hat x$。
+
+# %%
+def my_journey(x, s, z, qmin, qmax):
+    return ...  # your code
+
+# %%
+exercises.check("a-numbers-journey", my_journey)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_journey(x, s, z, qmin, qmax):
+#     q = min(max(round(x / s) + z, qmin), qmax)
+#     return s * (q - z)
+# ```
+#
+# 次序不能变：舍入，加零点，截断；反量化时减去同一个零点。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（6 分钟，难度 2/3）体温计的量程是 35 ℃ 到 42 ℃，要求误差不超过 0.0625 ℃，至少几位？写出一般的 `my_bits(lo, hi, error)`：最外面的两个量化级放在 `lo` 和 `hi` 上，误差不超过 `error`，返回最少的位数。
+
+# %%
+import math
+
+
+def my_bits(lo, hi, error):
+    return ...  # your code; math.ceil rounds up
+
+# %%
+exercises.check("bits-for-an-error", my_bits)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# import math
+#
+#
+# def my_bits(lo, hi, error):
+#     gaps = math.ceil((hi - lo) / (2 * error))
+#     return gaps.bit_length()
+# ```
+#
+# 误差不超过半个步长，所以步长最大是 `2 * error`。`gaps` 个间隔有 `gaps + 1` 级，编码从 0 到 `gaps`，`gaps.bit_length()` 就是最大的编码所需的位数。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（4 分钟，难度 1/3）写出 `my_gigabytes(parameters, bits, group, scale_bits)`：每个权重 `bits` 位，每 `group` 个权重共用一个 `scale_bits` 位的缩放因子，返回一共多少 GB（$10^9$ 字节）。
+
+# %%
+def my_gigabytes(parameters, bits, group, scale_bits):
+    return ...  # your code
+
+# %%
+exercises.check("model-gigabytes", my_gigabytes)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_gigabytes(parameters, bits, group, scale_bits):
+#     bits_per_weight = bits + scale_bits / group
+#     return parameters * bits_per_weight / 8 / 1e9
+# ```
+#
+# 缩放因子由 `group` 个权重分摊；位换成字节，除以 8。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 1/3）不用 `sqnr_db`，写出 `my_sqnr(x, x_hat)`：`x` 和 `x_hat` 是同样大小的浮点张量，返回 SQNR，单位 dB。对数可以用 `torch.log10`。
+
+# %%
+def my_sqnr(x, x_hat):
+    return ...  # your code
+
+# %%
+exercises.check("sqnr-by-hand", my_sqnr)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_sqnr(x, x_hat):
+#     signal, noise = x.square().sum(), (x - x_hat).square().sum()
+#     return 10 * torch.log10(signal / noise)
+# ```
+#
+# 比值里，求和与平均一样。两者都是功率，所以用 $10\log_{10}$。
+#
+# </details>
+
+# %% [markdown]
+# ### 讨论
+#
+# **【思考】** 用 3 位存体温，存考试成绩，你会怎样选范围？两种数据的选法为什么不同？
+
+# %% [markdown]
+# 全课做到了哪里，运行下面的单元格就知道：
+
+# %%
+exercises.progress()
 
 # %% [markdown]
 # ## 小结
@@ -527,7 +662,11 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 # 浮点数的最后一位为什么会变？
 #
 # **【预测】** 下面的单元格输出三行，各是 `True` 还是 `False`？
-#
+
+# %%
+exercises.predict("three-lines")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 第一行是 `False`：浮点加法不满足结合律，换一个次序，结果就差一点点。处理器的核数、指令集，以及 GPU，都会改变求和的次序。

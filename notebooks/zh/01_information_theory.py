@@ -28,6 +28,7 @@
 # | 2 量化噪声功率 | 35 分钟 |
 # | 3 量化信噪比 | 15 分钟 |
 # | 4 截断与分辨率 | 16 分钟 |
+# | 练习 | 24 分钟 |
 # | 小结 | 4 分钟 |
 # | ★ 选读 | 5 分钟 |
 #
@@ -40,7 +41,7 @@ import torch
 from torch.utils.benchmark import Timer
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
-from quantcore import explore, noise_power, optimal_uniform, pack_int4, samples, sqnr_db
+from quantcore import exercises, explore, noise_power, optimal_uniform, pack_int4, samples, sqnr_db
 from quantcore import unpack_int4  # noqa: F401
 from quantcore.calibration import clipping_noise
 from quantcore.sheet import BLUE, PURPLE, RED, Sheet
@@ -106,7 +107,11 @@ explore.chord(bits=3)
 # 其中 B 表示字节。大语言模型里，一个 $4096 \times 4096$ 的线性层很常见，拿它当例子。
 #
 # **【计算】** 这一层的权重用 float32、int8、int4 存，各要多少 MiB？（1 MiB 是 $2^{20}$ 字节。）
-#
+
+# %%
+exercises.predict("layer-mib")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 权重有 $2^{12} \cdot 2^{12} = 2^{24}$ 个。每个占 4 字节、1 字节、半个字节，所以是 64、16、8 MiB。量化后还要存缩放因子；整层共用一个，就只多 4 个字节，可以忽略。
@@ -235,6 +240,9 @@ explore.quantization(samples.distribution("normal"), bits=8, symmetric=True)
 #
 # **【预测】** $\Delta = \sigma$（$\sigma$ 是标准差）是很粗的步长，高斯的 $\pm 3\sigma$ 里只有 7 级。这时 $\Delta^2/12$ 差 10%、1%，还是远不到 1%？换成同样标准差的拉普拉斯分布呢？
 
+# %%
+exercises.predict("coarse-step")
+
 # %% tags=["predict"]
 print("step/sigma   step^2/12        normal               laplace")
 for step in (0.5, 1.0, 2.0, 3.0, 4.0):
@@ -309,7 +317,11 @@ for step in (0.5, 1.0, 2.0, 3.0, 4.0):
 # 3. 已经以同样的步长量化过一次的高斯；
 # 4. 第 3 种再加 $\Delta/2$；
 # 5. 上面的照片，取 8 位的步长 $\Delta = 1/255$。像素本来是 $k/255$，载入时每 4 个平均成一个，取值变成 $k/1020$（$k$ 是整数）；近似认为 $k$ 除以 4 的四种余数同样多。
-#
+
+# %%
+exercises.predict("between-noise")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 1. 1 倍。
@@ -438,7 +450,11 @@ for b in (2, 3):
 # 设 $x = (m + r)\,\Delta$，$m$ 是整数，$0 \le r < 1$。$x + d$ 超过 $(m + \tfrac12)\Delta$ 的概率是 $r$，所以 $\hat x$ 以概率 $r$ 等于 $(m + 1)\Delta$，以概率 $1 - r$ 等于 $m\Delta$。离哪一边近，就以更大的概率舍到哪一边，这又叫[**随机舍入**](glossary.ipynb#量化器与整数运算)（stochastic rounding；[Gupta 等，2015](references.ipynb)）。
 #
 # **【计算】** 固定 $x$，求 $\mathbb{E}[\hat x]$ 和 $\mathbb{E}[e^2]$；再设 $r$ 在 $[0, 1)$ 上均匀分布，求平均的噪声功率。
-#
+
+# %%
+exercises.predict("stochastic-noise")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 均值是 $(1 - r)\,m\Delta + r\,(m + 1)\Delta = x$。所以随机舍入对**每一个** $x$ 都是无偏的；舍入到最近的数时，一个固定的 $x$ 的误差是固定的，做不到这一点。
@@ -496,6 +512,9 @@ print(f"{2:10.3f} {power(e) / noise_power(1 / 8):10.3f}")
 # 3. 每个数都是 0.1，舍入到最近的整数；
 # 4. 每个数都是 0.1，随机舍入。
 
+# %%
+exercises.predict("tenths-sum")
+
 # %% tags=["predict"]
 def down(x, step):
     return step * torch.floor(x / step)
@@ -543,6 +562,9 @@ for name, (e, mean, deviation) in sums.items():
 #
 # **【预测】** 设 $\hat x = 0.9\,x$，误差的幅度是信号的十分之一。SQNR 是 10、20、40，还是 $-20$ dB？下一个单元格里有四种写法，一种对，三种是常见的错。
 
+# %%
+exercises.predict("tenth-error")
+
 # %% tags=["predict"]
 e = normal - 0.9 * normal
 ratio = power(normal) / power(e)
@@ -575,7 +597,11 @@ print(f"sqnr_db                           {sqnr_db(normal, 0.9 * normal):6.2f}")
 # 1. 均匀分布，占满 $[-A, A]$；
 # 2. 满幅正弦，振幅为 $A$；
 # 3. 高斯，取 $A = 4\sigma$。
-#
+
+# %%
+exercises.predict("gaussian-constant")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 1. $\sigma^2 = (2A)^2/12 = A^2/3$，$\Gamma = \sqrt3$，常数是 0，$\mathrm{SQNR} = 6.02\,b$ dB。〔[N6](06_summary.ipynb#公式总表)〕
@@ -756,6 +782,9 @@ for b in range(2, 9):
 #
 # **【预测】** 同样是高斯，样本从一千个增加到一百万个。最大值怎样变？4 位量化的噪声怎样变？
 
+# %%
+exercises.predict("more-samples")
+
 # %% tags=["predict"]
 print("values    max|x|   noise, min-max range   noise, best range")
 for count in (10**3, 10**4, 10**5, 10**6):
@@ -767,6 +796,115 @@ for count in (10**3, 10**4, 10**5, 10**6):
 
 # %% [markdown]
 # 数据越多，最大值越大，噪声一路上升：为了保住百万分之一的数据，其余的都付出了代价。只要允许截断，噪声几乎不再增长。所以“不截断”不等于“保险”。选范围的方法见[量化参数](03_params.ipynb)一章。
+
+# %% [markdown]
+# ## 练习
+#
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+
+# %% [markdown]
+# **【操作】**（6 分钟，难度 2/3）一律向下取整，$\hat x = \Delta\lfloor x/\Delta\rfloor$，设误差 $e = x - \hat x$ 在 $[0, \Delta)$ 里均匀分布。写出 `my_floor_noise(step)`，返回三个数：误差的均值、方差、功率（均方）。
+
+# %%
+def my_floor_noise(step):
+    return ...  # mean, variance, power
+
+# %%
+exercises.check("floor-noise", my_floor_noise)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_floor_noise(step):
+#     mean, variance = step / 2, step**2 / 12
+#     return mean, variance, variance + mean**2
+# ```
+#
+# 均匀分布的方差只看区间的长度，仍是 $\Delta^2/12$；功率是方差加上均值的平方，$\Delta^2/12 + \Delta^2/4 = \Delta^2/3$。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 1/3）写出 `my_formula(bits, loading)`：$b$ 位、$\Gamma = A/\sigma$ 时，没有截断的信号的 SQNR，单位 dB。
+
+# %%
+def my_formula(bits, loading):
+    return ...  # your code; math.log10
+
+# %%
+exercises.check("sqnr-formula", my_formula)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_formula(bits, loading):
+#     return 10 * math.log10(3 * 4**bits / loading**2)
+# ```
+#
+# 步长 $\Delta = 2A/2^b$，噪声 $\Delta^2/12 = A^2/(3 \cdot 4^b)$，信号 $\sigma^2 = A^2/\Gamma^2$。1.76 dB 只是 $\Gamma = \sqrt2$ 的情形。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 2/3）写出 `my_dithered(x, d, step)`：`d` 是与 `x` 同样大小的抖动，量化前加上，量化后减去，返回重建值。
+
+# %%
+def my_dithered(x, d, step):
+    return ...  # your code
+
+# %%
+exercises.check("subtractive-dither", my_dithered)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_dithered(x, d, step):
+#     return step * torch.round((x + d) / step) - d
+# ```
+#
+# 误差 $x - \hat x = (x + d) - \Delta\operatorname{rint}((x + d)/\Delta)$，由 $x + d$ 决定，不再由 $x$ 单独决定。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（8 分钟，难度 2/3）步长 `step`，编码从 `-top` 到 `top`。写出 `my_noises(x, step, top)`，返回两个数：没有被截断的值贡献的颗粒噪声，被截断的值贡献的过载噪声。两个数都除以全部的个数，加起来就是总的噪声功率。
+
+# %%
+def my_noises(x, step, top):
+    q = torch.round(x / step)
+    return ...  # granular, overload
+
+# %%
+exercises.check("two-noises", my_noises)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_noises(x, step, top):
+#     q = torch.round(x / step)
+#     e = x - step * q.clamp(-top, top)
+#     inside = q.abs() <= top
+#     return (e.square() * inside).mean(), (e.square() * ~inside).mean()
+# ```
+#
+# 是否被截断，看的是舍入以后、截断以前的编码。
+#
+# </details>
+
+# %% [markdown]
+# ### 讨论
+#
+# **【思考】** 误差完全由信号决定，为什么还能叫噪声？抖动使均方误差变大，为什么还有人加？
+
+# %% [markdown]
+# 全课做到了哪里，运行下面的单元格就知道：
+
+# %%
+exercises.progress()
 
 # %% [markdown]
 # ## 小结

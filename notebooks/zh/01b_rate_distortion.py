@@ -27,6 +27,7 @@
 # | 1 最优量化器 | 30 分钟 |
 # | 2 熵 | 30 分钟 |
 # | 3 率失真 | 25 分钟 |
+# | 练习 | 25 分钟 |
 # | 小结 | 5 分钟 |
 #
 # 进一步的阅读：量化的综述（[Gray & Neuhoff，1998](references.ipynb)），信息论的教科书（[Cover & Thomas，2006](references.ipynb)）。
@@ -39,7 +40,7 @@ from itertools import product
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
-from quantcore import entropy, explore, gaussian_distortion, lloyd_max, noise_power
+from quantcore import entropy, exercises, explore, gaussian_distortion, lloyd_max, noise_power
 from quantcore import optimal_uniform, samples
 from quantcore.schemes import round_to_levels
 from quantcore.sheet import BLUE, GRAY, GREEN, INK, PURPLE, RED, Sheet
@@ -114,7 +115,11 @@ def density(t):
 # 门限位于相邻两个重建值的正中，每个重建值位于所在区间的质心（centroid）。
 #
 # **【计算】** 高斯，$\sigma = 1$，$L = 2$。由对称性，门限是 0。两个重建值是多少？噪声功率是多少？
-#
+
+# %%
+exercises.predict("two-levels")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # $y_2 = \mathbb{E}[x \mid x > 0] = 2\int_0^\infty x f(x)\,\mathrm{d}x = 2f(0) = \sqrt{2/\pi} \approx 0.798$，$y_1 = -y_2$。
@@ -160,6 +165,9 @@ print(f"largest difference of a level {(y.cpu() - best.levels).abs().max().item(
 # 推导用的是“导数为零”，所以两个条件是必要的：最优的量化器一定满足它们。反过来呢？
 #
 # **【预测】** 数据分成三簇，各在 $-5$、$0$、$5$ 附近，用 3 级量化。一次从 $(-5, 0, 5)$ 出发，一次从 $(-5.2, -4.8, 3)$ 出发，各走 200 步。两次的结果一样吗？
+
+# %%
+exercises.predict("lloyd-starts")
 
 # %% tags=["predict"]
 clusters = torch.tensor([-5.0, 0.0, 5.0]).repeat_interleave(10_000).double()
@@ -247,6 +255,9 @@ for name, quantizer in both.items():
 #
 # **【预测】** 三种 3 位的网格，各取最好的步长，对高斯数据的噪声从小到大怎样排？
 
+# %%
+exercises.predict("three-grids")
+
 # %% tags=["predict"]
 def best_noise(qmin, qmax):
     steps = torch.linspace(0.4, 0.8, 81).tolist()
@@ -263,7 +274,11 @@ print(f"codes -3 ... 3      {optimal_uniform(7, 'normal').mse:9.4f} {best_noise(
 # 对高斯数据，中升型最好。那么整数网格为什么偏要中平型？因为神经网络里恰好等于 0 的数太多了：**填充**（padding，在图像四周补上的 0）、ReLU 把负数变成的 0、**剪枝**（pruning，把不重要的权重直接置 0）。
 #
 # **【计算】** 数据里一半是 0，另一半是高斯，步长 $\Delta$ 很小。中平型和中升型的噪声功率各是 $\Delta^2/12$ 的几倍？
-#
+
+# %%
+exercises.predict("half-zeros")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 中平型：0 没有误差，另一半数据的噪声是 1 倍，合起来 $\tfrac12 \cdot 0 + \tfrac12 \cdot 1 = 0.5$ 倍。
@@ -333,7 +348,11 @@ print(f"predicted, L to infinity: {3**0.5 * math.pi / 2:.3f}")
 # 让常见的短，少见的长：A 写成 0，B 写成 10，C 写成 110，D 写成 111。没有一个码字（code word）是另一个码字的开头，这叫**前缀码**（prefix code），所以连着写也不需要分隔符。
 #
 # **【计算】** 收到 `0100111`，原来是哪几个符号？平均每个符号用几比特？
-#
+
+# %%
+exercises.predict("mean-length")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 从左往右，一凑成码字就断开：`0`、`10`、`0`、`111`，是 A、B、A、D。
@@ -415,7 +434,11 @@ print("entropy H", H, "  quantcore", entropy(torch.tensor(["ABCD".index(s) for s
 # 前面的例子：合并 C 和 D，得 $\tfrac14$；再和 B 合并，得 $\tfrac12$；再和 A 合并，得 1。平均长度是 $\tfrac14 + \tfrac12 + 1 = 1.75$，和上面一样。
 #
 # **【计算】** 四个符号的概率是 0.4、0.3、0.2、0.1。用手造一个霍夫曼码，各个码字多长？平均多长？
-#
+
+# %%
+exercises.predict("huffman-mean")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # $0.1 + 0.2 = 0.3$；两个 0.3 合并，得 0.6；再和 0.4 合并，得 1。平均长度 $0.3 + 0.6 + 1 = 1.9$ 比特，长度依次是 1、2、3、3。
@@ -495,6 +518,9 @@ for block in (1, 2, 4, 6):
 # 正体的 $\mathrm{e} = 2.718\dots$ 是自然常数，斜体的 $e$ 始终是误差。
 #
 # **【预测】** 一百万个高斯数，用最小值到最大值作范围，量化到 8 位。每个编码真正需要几比特？改用均方误差最小的范围（`mse`）呢？
+
+# %%
+exercises.predict("needed-bits")
 
 # %% tags=["predict"]
 h_normal = 0.5 * math.log2(2 * math.pi * math.e)
@@ -636,6 +662,9 @@ print(f"1/2 log2(variance / D)       {0.5 * math.log2(1 / best.mse):.3f}")
 #
 # **【预测】** 数据一半是 0，一半是高斯，用中平的等距网格加理想的熵编码。每多 1 比特，噪声减小多少分贝？还是 6 dB 吗？
 
+# %%
+exercises.predict("zeros-slope")
+
 # %% tags=["predict"]
 print("step    rate H   noise, dB   dB per bit")
 before = None
@@ -669,6 +698,9 @@ for step in (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32):
 #
 # **【预测】** 步长继续变细，这个差距会变成 0 吗？步长变粗，差距变大还是变小？最后一列把重建值从区间的正中移到质心，能挽回多少？
 
+# %%
+exercises.predict("entropy-gap")
+
 # %% tags=["predict"]
 def entropy_coded(step):
     """Rate, noise with levels in the middle of their cells, and noise with centroids."""
@@ -696,6 +728,9 @@ for s, (rate, middle, mean) in zip(steps, coded):
 # 横轴是码率。左图的纵轴是噪声，右图的纵轴是比极限高几分贝。
 #
 # **【预测】** 最优的等距量化器（定长）、Lloyd–Max（定长）、等距加熵编码（变长），从好到坏怎样排？哪些差距随码率增大，哪些会停住？
+
+# %%
+exercises.predict("three-ways")
 
 # %% tags=["predict"]
 widths = range(1, 8)
@@ -748,6 +783,120 @@ sheet.show("01b_rate_distortion-curves", ends=ends)
 # 所以，这张图不是给几种方法排名次，而是标出每作一次简化要付出多少分贝的代价。
 #
 # </details>
+
+# %% [markdown]
+# ## 练习
+#
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+
+# %% [markdown]
+# **【操作】**（6 分钟，难度 1/3）写出 `my_entropy(counts)`：`counts` 是各个符号出现的次数（列表，可能有 0），返回每个符号的熵，单位比特。
+
+# %%
+def my_entropy(counts):
+    return ...  # your code; math.log2
+
+# %%
+exercises.check("entropy-of-counts", my_entropy)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_entropy(counts):
+#     total = sum(counts)
+#     return sum(c / total * math.log2(total / c) for c in counts if c)
+# ```
+#
+# 没有出现的符号不贡献：$p \to 0$ 时 $p\log_2 p \to 0$。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（8 分钟，难度 2/3）码字是 A = `0`、B = `10`、C = `110`、D = `111`。写出 `my_decode(bits)`：`bits` 是由 0 和 1 组成的字符串，返回符号组成的字符串。
+
+# %%
+def my_decode(bits):
+    symbols = {"0": "A", "10": "B", "110": "C", "111": "D"}
+    return ...  # your code
+
+# %%
+exercises.check("decode-prefix", my_decode)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_decode(bits):
+#     symbols = {"0": "A", "10": "B", "110": "C", "111": "D"}
+#     found, word = "", ""
+#     for bit in bits:
+#         word += bit
+#         if word in symbols:
+#             found, word = found + symbols[word], ""
+#     return found
+# ```
+#
+# 没有一个码字是另一个的开头，所以一凑成就可以断开，不需要分隔符。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（6 分钟，难度 2/3）写出 `my_nearest(x, levels)`：`levels` 是从小到大的重建值（张量，不一定等距），返回 `x` 的每个元素最近的重建值。`torch.bucketize(x, t)` 给出每个元素落在门限 `t` 的第几个区间。
+
+# %%
+def my_nearest(x, levels):
+    return ...  # your code
+
+# %%
+exercises.check("nearest-level", my_nearest)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_nearest(x, levels):
+#     thresholds = (levels[1:] + levels[:-1]) / 2
+#     return levels[torch.bucketize(x, thresholds)]
+# ```
+#
+# 这就是第一个必要条件：门限在相邻重建值的正中。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 1/3）写出 `my_gap(rate, mse, variance)`：方差为 `variance` 的高斯信号，用 `rate` 比特、噪声功率为 `mse`，比极限 $D(R)$ 高几分贝？
+
+# %%
+def my_gap(rate, mse, variance):
+    return ...  # your code; math.log10
+
+# %%
+exercises.check("above-limit", my_gap)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_gap(rate, mse, variance):
+#     limit = variance * 2 ** (-2 * rate)
+#     return 10 * math.log10(mse / limit)
+# ```
+#
+# 极限与信号的功率成正比，每比特减为四分之一。
+#
+# </details>
+
+# %% [markdown]
+# ### 讨论
+#
+# **【思考】** 均匀量化加熵编码离极限只差 1.53 dB。这 1.53 dB 值不值得追？要付出什么？
+
+# %% [markdown]
+# 全课做到了哪里，运行下面的单元格就知道：
+
+# %%
+exercises.progress()
 
 # %% [markdown]
 # ## 小结

@@ -28,6 +28,7 @@
 # | 2 四条性质 | 15 分钟 |
 # | 3 梯度 | 20 分钟 |
 # | 4 穿过量化器训练 | 20 分钟 |
+# | 练习 | 29 分钟 |
 # | 小结 | 5 分钟 |
 # | ★ 选读 | 10 分钟 |
 
@@ -35,7 +36,7 @@
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
-from quantcore import explore, samples, schematics
+from quantcore import exercises, explore, samples, schematics
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
 
 # %%
@@ -112,7 +113,11 @@ print("100,000 values equal:", torch.equal(values, core(normal)))
 # 许多教程里的代码算的是 $\operatorname{rint}(x/s + z)$：先加零点，后舍入。理由是：$z$ 是整数，先加后加都一样。
 #
 # **【预测】** $x = 0.5$，$s = 1$，$z = 1$，两种次序各得到多少？$z = 2$ 呢？
-#
+
+# %%
+exercises.predict("zero-point-first")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # $z = 1$：先舍入得 $\operatorname{rint}(0.5) + 1 = 1$，先加得 $\operatorname{rint}(1.5) = 2$。$z = 2$：两种次序都得 2。
@@ -149,7 +154,11 @@ for z in (1, 2):
 # $$
 #
 # **【预测】** 均匀分布时，bfloat16 和 float32 各有多少编码出错？数据换成正态分布、拉普拉斯分布（最大值同样缩放到 127），出错的会更多还是更少？
-#
+
+# %%
+exercises.predict("bfloat16-halves")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 均匀分布时 bfloat16 约三分之一，float32 约二十万分之一。正态分布和拉普拉斯分布的值大多远小于最大值，那里的浮点数更密，半整数所占的比例更小，所以出错的更少。
@@ -228,7 +237,11 @@ for name, rule in rules.items():
 # 舍入规则不同，要紧吗？设半整数占全部数据的比例为 $t$。四舍五入使每个半整数多出 $\tfrac12$，平均就多出 $t/2$。真实的数据里也有许多半整数：两个整数之和是奇数时，平均值就是半整数，图像缩小一半，每个像素都要平均一次。
 #
 # **【预测】** 把一张 8 位的照片横向缩小一半，连续五次，每次都四舍五入成整数。照片会变亮、变暗，还是不变？
-#
+
+# %%
+exercises.predict("photo-half-up")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 变亮。相邻两个像素之和约有一半是奇数，每次四舍五入平均多出 $\tfrac14$ 个灰度级，五次就多出一个多灰度级。取偶数时，往上和往下大致各占一半，互相抵消。
@@ -259,7 +272,11 @@ for name in ("rint", "half up"):
 # `int(x / s)` 直接去掉小数部分，也就是截尾。误差 $e = x - \hat x$ 的绝对值落在 $[0, s)$ 里，不再是 $[0, s/2]$。误差均匀分布时，量化噪声功率是 $\sigma_q^2 = \frac1s \int_0^s e^2\,\mathrm{d}e = \frac{s^2}{3}$。
 #
 # **【预测】** 它是 $s^2/12$ 的几倍？相当于少了几位？数据换成正态分布，位宽从 8 减到 2，损失还一样大吗？
-#
+
+# %%
+exercises.predict("truncation-bits")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 4 倍，即 6.02 dB，相当于少了整整 1 位。这个结论要求误差在 $[0, s)$ 里均匀，也就是步长足够小。2 位时步长比标准差还大，“均匀”不成立，损失就不是 6 dB 了。
@@ -284,7 +301,11 @@ for name, bits in (("uniform", 8), ("normal", 8), ("normal", 4), ("normal", 2)):
 # 有的教程把公式写成 $Q(x) = \operatorname{rint}(x/s + z)$，没有 $\operatorname{clamp}$。
 #
 # **【预测】** 照这个公式，编码算出 200，存进 int8，读出来是多少？
-#
+
+# %%
+exercises.predict("wrapped-200")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # $-56$。int8 只留低 8 位，$200 - 256 = -56$：一个偏大的正数成了负数。
@@ -359,7 +380,11 @@ for name, (q, back) in (ways | {"float z": (late, exact)}).items():
 # 用浮点数存放的“INT8”不省字节，[量化方案](02_schemes.ipynb)里数过。它还会藏起整数类型才有的错误。
 #
 # **【预测】** 取 $s = 1$，$z = 5$，编码 3 存成 `uint8`。照公式写 $q - z$，得到多少？
-#
+
+# %%
+exercises.predict("unsigned-difference")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 254。`uint8` 里没有负数，$3 - 5 = -2$ 绕回成 $256 - 2 = 254$。反量化必须先把编码换成更宽的类型，再减零点。
@@ -457,7 +482,11 @@ for name, count in zip(("bounded", "idempotent", "monotone", "zero exact"), pass
 # 第 1 条要求没有截断。如果范围取数据的最小值和最大值，还会有值被截断吗？非对称时 $z$ 要舍入，整个网格平移了至多 $s/2$，范围的一端就可能超出最外面的重建值。
 #
 # **【预测】** 对称、非对称、`full_range=True` 三种情形，全体数据的最大误差各是几个 $s$？
-#
+
+# %%
+exercises.predict("full-range-error")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 对称和非对称都是 $\tfrac12$。非对称时超出的部分不大于 $s/2$，截断回最外面的重建值，误差也就不大于 $s/2$。所以范围取最小值到最大值时，**每一个值**都满足 $\lvert e \rvert \le s/2$。
@@ -506,7 +535,11 @@ for name, options, predicted in (
 # 例如 $y = x^2$ 在 $x = 2.6$ 处，`x.grad` 是 $2x = 5.2$；写成 `x * x.detach()`，值不变，但第二个因子成了常数，`x.grad` 只有 2.6。
 #
 # **【计算】** 设 $y$ 写成 `x + (torch.round(x) - x).detach()`。$x = 2.6$ 时，$y$ 的值是多少？`x.grad` 是多少？
-#
+
+# %%
+exercises.predict("slope-by-detach")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 值是 $2.6 + (3 - 2.6) = 3$，就是 $\operatorname{rint}(x)$。求导时括号里是常数，导数为 0，前面的 $x$ 导数为 1，所以 `x.grad` 是 1。前向用的是阶梯，反向用的却是直线 $y = x$。
@@ -608,7 +641,11 @@ for name, f, predicted in (
 # 第一种写法只要一行，也很常见。不用掩码有什么害处？看一个最小的例子：最大的重建值是 1.5，目标是 3，够不着。损失是 $(\hat w - 3)^2$，学习率 0.1，从 $w = 1.5$ 出发。
 #
 # **【计算】** 走 1000 步，没有掩码和有掩码的 $w$ 各在哪里？
-#
+
+# %%
+exercises.predict("masked-weight")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 没有掩码：$\hat w$ 一直是 1.5，梯度一直是 $2\,(1.5 - 3) = -3$，每步增加 0.3，永不停止，$w_t = 1.5 + 0.3\,t$，1000 步以后是 301.5。损失一点也没有减小。
@@ -891,7 +928,7 @@ for goal in (3.0, 0.0):
 # | 准确率 | 8 位通常接近浮点；位宽越低，损失越大 | 同样的低位宽下，通常比 PTQ 高 |
 # | 什么时候用 | 总是先试 | PTQ 的准确率不够，又有数据和算力时 |
 #
-# 准确率一行依据 [Nagel 等，2021](references.ipynb)；[真正的网络](05b_network.ipynb)一章在同一个网络上比较两种做法。PTQ 通常还带两个小步骤：量化之前，把批归一化（batch normalization）的缩放和平移并入前一层的权重和偏置；量化之后做偏置校正（bias correction），把权重的量化误差造成的输出均值的偏移从偏置里减去。
+# 准确率一行依据 [Nagel 等，2021](references.ipynb)；[一个真实的网络](05b_network.ipynb)一章在同一个网络上比较两种做法。PTQ 通常还带两个小步骤：量化之前，把批归一化（batch normalization）的缩放和平移并入前一层的权重和偏置；量化之后做偏置校正（bias correction），把权重的量化误差造成的输出均值的偏移从偏置里减去。
 #
 # **【思考】** 三个任务各选哪一种？8 位的图像分类网络，没有训练数据；同一个网络，3 位，有训练数据；70 亿参数的语言模型，权重 4 位，一块显卡。
 #
@@ -900,7 +937,142 @@ for goal in (3.0, 0.0):
 # 第一个用 PTQ：没有数据可训练，8 位通常也够。第二个用 QAT：3 位的 PTQ 损失大，数据又齐全。第三个用 GPTQ 一类的 PTQ：训练整个模型的代价太高。三个任务都先用 PTQ 测一次，再作决定。
 #
 # </details>
+
+# %% [markdown]
+# ## 练习
 #
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+
+# %% [markdown]
+# **【操作】**（6 分钟，难度 1/3）写出 `my_codes(x, s, z, qmin, qmax)`：`x` 是 bfloat16 的张量，先转换成 float32 再算，返回 `torch.int32` 的编码。
+
+# %%
+def my_codes(x, s, z, qmin, qmax):
+    return ...  # your code
+
+# %%
+exercises.check("quantize-bfloat16", my_codes)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_codes(x, s, z, qmin, qmax):
+#     q = torch.round(x.float() / s) + z
+#     return q.clamp(qmin, qmax).to(torch.int32)
+# ```
+#
+# 次序是舍入、加零点、截断；在 float32 里加零点，和是准确的。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 1/3）有人这样把灰度图像横向缩小一半，缩小几次以后图像变亮了。改正 `my_halved(rows)`：`rows` 是由 0 到 255 的整数组成的浮点矩阵，列数是偶数，返回相邻两列的平均值，舍入成整数，而且没有偏差。
+
+# %%
+def my_halved(rows):
+    average = (rows[:, 0::2] + rows[:, 1::2]) / 2
+    brightens = torch.floor(average + 0.5)  # what is wrong with it?
+    return ...  # your code
+
+# %%
+exercises.check("fix-the-average", my_halved)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_halved(rows):
+#     average = (rows[:, 0::2] + rows[:, 1::2]) / 2
+#     return torch.round(average)
+# ```
+#
+# `torch.round` 把半整数舍入到偶数，往上和往下大致各占一半。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（4 分钟，难度 1/3）写出 `my_values(q, s, z)`：`q` 是 `torch.uint8` 的编码，`z` 在 $[0, 255]$ 里，返回 float32 的重建值。
+
+# %%
+def my_values(q, s, z):
+    return ...  # your code
+
+# %%
+exercises.check("dequantize-uint8", my_values)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_values(q, s, z):
+#     return s * (q.to(torch.int32) - z).float()
+# ```
+#
+# 先换成更宽的类型，再减零点：`uint8` 里没有负数。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（6 分钟，难度 2/3）写出 `my_mask(x, s, z, qmin, qmax)`：返回布尔张量，梯度通过的地方是 `True`。按照 Q5，在舍入之后、截断之前的编码上判断。
+
+# %%
+def my_mask(x, s, z, qmin, qmax):
+    return ...  # your code
+
+# %%
+exercises.check("gradient-mask", my_mask)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_mask(x, s, z, qmin, qmax):
+#     q = torch.round(x / s) + z
+#     return (q >= qmin) & (q <= qmax)
+# ```
+#
+# 编码恰为 $q_{\min}$、$q_{\max}$ 的值没有被截断，梯度照样通过。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（8 分钟，难度 3/3）写出 `my_slope(x, s, qmin, qmax)`：$z = 0$，返回 $\partial\hat x/\partial s$，$\operatorname{rint}$ 的导数当作 1；`x` 是 float32 的张量，返回 float32 的张量。
+
+# %%
+def my_slope(x, s, qmin, qmax):
+    q = torch.round(x / s)
+    return ...  # your code
+
+# %%
+exercises.check("scale-gradient", my_slope)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_slope(x, s, qmin, qmax):
+#     q = torch.round(x / s)
+#     clipped = q.clamp(qmin, qmax)
+#     return torch.where(q == clipped, q - x / s, clipped)
+# ```
+#
+# 没有截断时是 $\operatorname{rint}(x/s) - x/s$，绝对值不超过 $\tfrac12$；被截断时是 $q_{\min}$ 或 $q_{\max}$，大得多，所以被截断的值对 $s$ 的影响最大。
+#
+# </details>
+
+# %% [markdown]
+# ### 讨论
+#
+# **【思考】** 直通估计器的梯度不是导数，训练为什么还能成功？在什么情形下会失败？
+
+# %% [markdown]
+# 全课做到了哪里，运行下面的单元格就知道：
+
+# %%
+exercises.progress()
+
+# %% [markdown]
 # ## 小结
 #
 # - 量化的次序是：除以 $s$，舍入（半整数取偶数），加 $z$，饱和截断到 $[q_{\min}, q_{\max}]$。先加奇数的 $z$ 再舍入，每一个半整数的编码都差 1。

@@ -32,6 +32,7 @@
 # | 4 从累加和回到编码 | 20 分钟 |
 # | 5 一个真正的层 | 20 分钟 |
 # | 6 准确率不是速度 | 5 分钟 |
+# | 练习 | 36 分钟 |
 # | 小结 | 5 分钟 |
 # | ★ 选读 | 10 分钟 |
 
@@ -43,7 +44,8 @@ from fractions import Fraction
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
-from quantcore import explore, fixed_point_multiplier, integer_matmul, samples, schematics, sqnr_db
+from quantcore import exercises, explore, fixed_point_multiplier, integer_matmul
+from quantcore import samples, schematics, sqnr_db
 from quantcore.integer import requantize
 
 
@@ -70,6 +72,9 @@ explore.set_language("zh")
 # 用同一组棘手的数值逐一测试。取 $s = 1$，$z = 5$，UINT8。`torch.fake_quantize_per_tensor_affine` 返回反量化之后的值，加回 $z$ 才是编码。
 #
 # **【预测】** 五行里哪几行完全相同？$x = -2.5$ 那一列，各行得几？
+
+# %%
+exercises.predict("half-away-code")
 
 # %% tags=["predict"]
 unit = UniformQuantizer(QuantizationParams(torch.tensor(1.0), torch.tensor(5), 0, 255))
@@ -190,7 +195,11 @@ schematics.integer_layer()
 # 缩放因子提到了求和号外面，里面全是整数。可是 $q - z$ 已经不是 8 位的数，而硬件里现成的是“8 位编码乘 8 位编码”的指令，所以要把括号展开。
 #
 # **【计算】** 取 $q_1 = (3, 5)$，$z_1 = 1$，$q_2 = (2, 4)$，$z_2 = 3$。先直接算 $\sum_k (q_{1,k} - 1)(q_{2,k} - 3)$，再把每个括号乘开，分别求和，看看由哪几部分组成。
-#
+
+# %%
+exercises.predict("four-terms-sum")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # 直接算：$2 \cdot (-1) + 4 \cdot 1 = 2$。
@@ -287,6 +296,9 @@ for name, data in (("weight", w), ("input", x_train)):
 #
 # **【计算】** [量化方案](02_schemes.ipynb)一章说过，有的程序先在 16 位里加两个乘积，再加进 32 位的累加器。对编码 $q$，16 位能加几项？一个因子不取 $-128$ 呢？对 $q - z$ 呢？
 
+# %%
+exercises.predict("int16-terms")
+
 # %% tags=["predict"]
 print("factors                    largest product   K in int16   K in int32")
 for name, a1, a2 in (
@@ -373,7 +385,11 @@ for name, estimate in (
 # 求法只有两步。第一步，把 $M$ 反复乘 2，直到落在 $[\tfrac12, 1)$ 里，乘的次数就是 $n$。第二步，$m = \operatorname{rint}(2^{n} M \cdot 2^{31})$。$m$ 的舍入误差不超过 $\tfrac12$，而 $m \ge 2^{30}$，所以 $M$ 的相对误差不超过 $2^{-31}$。
 #
 # **【计算】** $M = 0.3$，求 $n$ 和 $m$。（$2^{31} = 2\,147\,483\,648$。）
-#
+
+# %%
+exercises.predict("multiplier-shift")
+
+# %% [markdown]
 # <details><summary>参考答案</summary>
 #
 # $0.3$ 乘一次 2 得 $0.6$，已经在 $[\tfrac12, 1)$ 里，所以 $n = 1$。$0.6 \cdot 2^{31} = 1\,288\,490\,188.8$，所以 $m = 1\,288\,490\,189$。
@@ -428,6 +444,9 @@ for value in (2**-0.5, 0.3, 0.0625, 2**-7.5):
 #
 # **【计算】** $M = \tfrac12$（$m = 2^{30}$，$n = 0$），acc 取 $1, -1, 3, -3$，各得几？$M = \tfrac18$（$m = 2^{30}$，$n = 2$），acc 取 $4, -4, 12, -12$ 呢？
 
+# %%
+exercises.predict("shifted-half")
+
 # %% tags=["predict"]
 for value, some in ((0.5, [1, -1, 3, -3]), (0.125, [4, -4, 12, -12])):
     m, n = multiplier(value)
@@ -455,6 +474,9 @@ def requantize_once(acc, m, n):  # acc m / 2^(31 + n), halves go up
 
 # %% [markdown]
 # **【预测】** 与 float64 算出的 $\operatorname{rint}(M \cdot \mathrm{acc})$ 相比，出错的编码会差多少？只舍入一次还会出错吗？
+
+# %%
+exercises.predict("two-roundings")
 
 # %% tags=["predict"]
 print("M        n   predicted   two roundings   largest   one rounding")
@@ -600,6 +622,9 @@ for dropped in (None, 1, 2, 3):
 #
 # **【预测】** 权重分别取 `axis=1`、`axis=0`，输入再取 `axis=0`（每行一个），`integer_matmul` 接受哪几种？
 
+# %%
+exercises.predict("scale-along-sum")
+
 # %% tags=["predict"]
 for name, inputs, weights in (
     ("weight axis=1", Q1, fit(w, 8, axis=1)),
@@ -649,6 +674,141 @@ for name, make in {
 # 伪量化比浮点慢：做的仍是浮点乘法，还多了量化和反量化。`integer_matmul` 是为教学而写的，以每一步清晰可见为目标，没有优化速度。
 #
 # 8 位真正变快，靠的是处理器的 8 位乘加指令，以及为这些指令写的程序。在生成这一页的电脑（有 VNNI 指令集）上，`torch` 的整数乘法和 onnxruntime 的“无符号乘有符号”比浮点快几倍；同一个 onnxruntime，换成“有符号乘有符号”，没有走上那条快的路，反而更慢。所以速度只能在目标机器上实测，不能从位宽推算。省下的内存流量则是确定的，[信息论基础](01_information_theory.ipynb)一章量过。
+
+# %% [markdown]
+# ## 练习
+#
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+
+# %% [markdown]
+# **【操作】**（8 分钟，难度 2/3）写出 `my_terms(q1, q2, z1, z2)`：`q1`、`q2` 是同样长的 `torch.int8` 张量，返回乘开后的四项（连同正负号），四个整数。四项之和应是 $\sum_k (q_{1,k} - z_1)(q_{2,k} - z_2)$。
+
+# %%
+def my_terms(q1, q2, z1, z2):
+    return ...  # four integers
+
+# %%
+exercises.check("four-terms", my_terms)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_terms(q1, q2, z1, z2):
+#     q1, q2 = q1.long(), q2.long()
+#     first, last = (q1 * q2).sum().item(), len(q1) * z1 * z2
+#     return first, -z2 * q1.sum().item(), -z1 * q2.sum().item(), last
+# ```
+#
+# 先换成更宽的类型：`int8` 乘 `int8` 还是 `int8`，装不下乘积。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 2/3）写出 `my_accumulator(terms, largest_a, largest_b)`：`terms` 个乘积相加，两个因子的绝对值各不超过 `largest_a`、`largest_b`，有符号的累加器至少几位才不会溢出？
+
+# %%
+def my_accumulator(terms, largest_a, largest_b):
+    return ...  # your code; int.bit_length
+
+# %%
+exercises.check("accumulator-bits", my_accumulator)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_accumulator(terms, largest_a, largest_b):
+#     return (terms * largest_a * largest_b).bit_length() + 1
+# ```
+#
+# 和的绝对值最大是三个数之积；`bit_length` 是它的位数，再加 1 位表示符号。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 1/3）写出 `my_output(acc, m, z, qmin, qmax)`：`acc` 是整数，`m` 是浮点的乘数 $M$，按照 I3 返回输出的编码。
+
+# %%
+def my_output(acc, m, z, qmin, qmax):
+    return ...  # your code
+
+# %%
+exercises.check("output-code", my_output)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_output(acc, m, z, qmin, qmax):
+#     return min(max(round(m * acc) + z, qmin), qmax)
+# ```
+#
+# 零点已经是输出的编码，不乘 $M$；加完零点才截断。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（8 分钟，难度 3/3）有的芯片只有 16 位的乘法器。写出 `my_multiplier(m)`：把 $0 < M < 1$ 写成 $M \approx k \cdot 2^{-15} \cdot 2^{-n}$，整数 $k$ 在 $[2^{14}, 2^{15})$ 里，返回 $k$ 和 $n$。
+
+# %%
+def my_multiplier(m):
+    return ...  # k, n
+
+# %%
+exercises.check("multiplier-16", my_multiplier)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_multiplier(m):
+#     n = 0
+#     while m < 0.5:
+#         m, n = 2 * m, n + 1
+#     k = round(m * 2**15)
+#     return (k, n) if k < 2**15 else (2**14, n - 1)
+# ```
+#
+# 恰好舍入到 $2^{15}$ 时要进位。相对误差不超过 $2^{-15}$。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（10 分钟，难度 3/3）本章的右移把半整数向远离零的方向舍入。写一个取偶数的：`my_shift(y, n)`，`y` 是整数，$n \ge 0$，返回 $y/2^n$ 舍入到最近的整数，半整数取偶数。只用整数运算。
+
+# %%
+def my_shift(y, n):
+    down, rest = y >> n, y & ((1 << n) - 1)  # y = down * 2**n + rest
+    return ...  # your code
+
+# %%
+exercises.check("shift-even", my_shift)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_shift(y, n):
+#     down, rest = y >> n, y & ((1 << n) - 1)
+#     up = 2 * rest > 1 << n or (2 * rest == 1 << n and down % 2 == 1)
+#     return down + up
+# ```
+#
+# `>>` 向下取整，余数不为负。余数大于一半就加 1；恰好一半时，商是奇数才加 1。
+#
+# </details>
+
+# %% [markdown]
+# ### 讨论
+#
+# **【思考】** 两个框架的输出差了一个编码。这算不算错误？验收时应当怎样规定？
+
+# %% [markdown]
+# 全课做到了哪里，运行下面的单元格就知道：
+
+# %%
+exercises.progress()
 
 # %% [markdown]
 # ## 小结

@@ -28,6 +28,7 @@
 # | 4 一个训练好的网络 | 10 分钟 |
 # | 5 诊断 | 15 分钟 |
 # | 6 图会骗人 | 4 分钟 |
+# | 练习 | 23 分钟 |
 # | 小结 | 1 分钟 |
 # | ★ 选读 | 10 分钟 |
 
@@ -37,7 +38,7 @@ import math
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
-from quantcore import explore, noise_power, samples, sqnr_db, visualize_quantization
+from quantcore import exercises, explore, noise_power, samples, sqnr_db, visualize_quantization
 from quantcore.explore import fit
 from quantcore.information import error_report
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
@@ -57,6 +58,9 @@ explore.set_language("zh")
 # 先看一个健康的例子：一万个高斯数，INT4，对称。
 #
 # **【预测】** 右边的面板会是一条直线、一条阶梯，还是一团云？
+
+# %%
+exercises.predict("third-panel")
 
 # %% tags=["predict"]
 x = samples.distribution("normal").to(device)
@@ -151,6 +155,9 @@ explore.shapes(bits=4, symmetric=True)
 #
 # **【预测】** 五种数据里，这个式子对哪一种不灵？
 
+# %%
+exercises.predict("gain-formula")
+
 # %% tags=["predict"]
 print("              SQNR, dB                  gain, dB")
 print("shape       symmetric   asymmetric   predicted   measured")
@@ -231,6 +238,9 @@ explore.granularity(w[:, :64].contiguous(), bits=4, symmetric=True)
 # 逐张量时，误差图处处一样深。误差的大小由 $s$ 决定，而 $s$ 只有一个：权重小的行，误差并不小。
 #
 # **【计算】** 把第 3 行缩小到十分之一，其余不动。信号功率就只剩 1/100。如果误差还是那么大，逐张量 4 位时，这一行的 SQNR 剩下多少 dB？（现在是多少，从上面的右图读。）在左图和中图里，这一行会是什么样子？
+
+# %%
+exercises.predict("quiet-row")
 
 # %% tags=["fold", "predict"]
 part = w[:, :64]
@@ -393,6 +403,9 @@ sheet.show("layer-sqnr", **{f"layer{i}": ", ".join(map(str, table[i])) for i in 
 # 第一项只看位宽，三层都一样，所以三条线互相平行。第二项只看数据，是**峰值与均方根之比**：最大的权重比一般的大得越多，线越低。
 #
 # **【预测】** 这个式子到 2 位还准吗？线在低位宽处变陡，是因为 $s^2/12$ 不成立了，还是因为 $2^{b-1} - 1$？
+
+# %%
+exercises.predict("last-bit")
 
 # %% tags=["predict"]
 print("SQNR, dB               2 bits                3 bits                8 bits")
@@ -571,6 +584,9 @@ for name, (cure, quantizer) in cures.items():
 #
 # **【预测】** $x$ 均匀分布，量化到 INT8。$\hat x$ 的直方图是平的吗？
 
+# %%
+exercises.predict("comb-ratio")
+
 # %% tags=["fold", "predict"]
 flat = samples.distribution("uniform", 10**6)
 q8 = fit(flat, 8, symmetric=True)
@@ -600,7 +616,112 @@ print(f"measured {spread[1]:.2f}   (x itself, from sampling: {spread[0]:.2f})")
 # - **散点图藏住密度。** 一万个点叠在一起，看不出一个地方有十个还是一千个。看密度用直方图。
 # - **看形状，误差除以 $s$；比大小，不要除。** 不除，8 位和 2 位的误差相差约一百倍，画在一张图里只看得见大的那个。除了，两个都在 $\pm\tfrac12$ 里，看不出谁大。
 # - **看尾巴，用对数轴。** 离群值只占千分之一，线性的纵轴上看不见。[量化参数](03_params.ipynb)一章的校准图用的就是对数轴。
+
+# %% [markdown]
+# ## 练习
 #
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+
+# %% [markdown]
+# **【操作】**（5 分钟，难度 1/3）写出 `my_share(x, scale, qmin, qmax)`：$z = 0$，返回被截断的值所占的比例。
+
+# %%
+def my_share(x, scale, qmin, qmax):
+    return ...  # your code
+
+# %%
+exercises.check("clipped-share", my_share)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_share(x, scale, qmin, qmax):
+#     q = torch.round(x / scale)
+#     return ((q < qmin) | (q > qmax)).float().mean()
+# ```
+#
+# 先舍入，再比较：在最外面的重建值之外不到半个步长的值，没有被截断。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（4 分钟，难度 1/3）写出 `my_ratio(x)`：峰值（最大的绝对值）与均方根之比。
+
+# %%
+def my_ratio(x):
+    return ...  # your code
+
+# %%
+exercises.check("peak-over-rms", my_ratio)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_ratio(x):
+#     return x.abs().max() / x.square().mean().sqrt()
+# ```
+#
+# 先平方，再平均，再开方；不减平均值。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（6 分钟，难度 1/3）写出 `my_rows(w, w_hat)`：两个同样大小的矩阵，返回每一行的 SQNR（一维张量），单位 dB。
+
+# %%
+def my_rows(w, w_hat):
+    return ...  # your code
+
+# %%
+exercises.check("row-sqnr", my_rows)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# def my_rows(w, w_hat):
+#     signal, noise = w.square().sum(1), (w - w_hat).square().sum(1)
+#     return 10 * torch.log10(signal / noise)
+# ```
+#
+# 沿第 1 维求和，剩下的是行。
+#
+# </details>
+
+# %% [markdown]
+# **【操作】**（8 分钟，难度 2/3）一个 `(32, 64)` 的高斯矩阵，每 8 行里有 1 行缩小到十分之一。选择设置，使**最差的一行**的 SQNR 不低于 15 dB，平均位数（连同 float16 的缩放因子）不超过 4.5。`bits` 取 2 到 8，`layout` 取 `"per tensor"`、`"per channel"`（每行一个）或 `"per group"`（16 个一组）。准备一句话，为你的选择辩护。
+
+# %%
+my_settings = {"bits": ..., "layout": ...}
+
+# %%
+exercises.check("choose-layout", my_settings)
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# ```python
+# my_settings = {"bits": 4, "layout": "per channel"}
+# ```
+#
+# 小的行有了自己的缩放因子，步长就小了；一行 64 个权重，每个权重只多 $16/64 = 0.25$ 位。逐组也够精确，但要多 1 位。
+#
+# </details>
+
+# %% [markdown]
+# ### 讨论
+#
+# **【思考】** 有人提议用“SQNR 不低于 15 dB”作验收标准。这一个数够不够？还要看什么？
+
+# %% [markdown]
+# 全课做到了哪里，运行下面的单元格就知道：
+
+# %%
+exercises.progress()
+
+# %% [markdown]
 # ## 小结
 #
 # - 三个面板各有分工：分布看编码用得怎样，误差看还像不像均匀的噪声，对照看截断和 0。
@@ -611,4 +732,4 @@ print(f"measured {spread[1]:.2f}   (x itself, from sampling: {spread[0]:.2f})")
 # - 一个总的 SQNR 会盖住局部的灾难。按行、按层、按通道看。
 # - 四种毛病各有一个数可以核对，比较时要用同样的数据。
 #
-# 下一章：[总结](06_summary.ipynb)，把全课的公式再验一遍。
+# 下一章：[一个真实的网络](05b_network.ipynb)。
