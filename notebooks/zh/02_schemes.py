@@ -156,7 +156,17 @@ for a, b in ((-128, -128), (-127, -128)):
 #
 # ### 除数该取几
 #
-# **【预测】** 8 位，把数据的最大绝对值换算成缩放因子：$s = \max\lvert x\rvert/N$。$N$ 该取 127、128、255 还是 256？有符号和无符号一样吗？
+# **【预测】** 8 位，把数据的最大绝对值换算成缩放因子：$s = \max\lvert x\rvert/N$。不截断任何数据，$N$ 该取 127、128、255 还是 256？有符号和无符号一样吗？请填入有符号的 $N$。
+
+# %%
+exercises.predict("divisor")
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# 有符号取 127，无符号取 255。理由见下文。
+#
+# </details>
 #
 # 先弄清每个数数的是什么：
 #
@@ -176,9 +186,6 @@ for a, b in ((-128, -128), (-127, -128)):
 # $$
 #
 # 无符号用 $\lvert x\rvert$ 来试，功率相同，公式也相同。下表并非每一行都与公式一致。
-
-# %%
-exercises.predict("divisor")
 
 # %% tags=["predict"]
 uniform = samples.distribution("uniform", 10**6) / 3**0.5
@@ -232,7 +239,7 @@ except ValueError as error:
 #
 # 常见写法从级的个数反推位宽：`int(np.log2(levels))`。
 #
-# **【计算】** 受限范围的 INT8 有 255 级，三值权重（ternary）$\{-1, 0, 1\}$ 有 3 级。它们各要几位？常见写法各得几位？
+# **【计算】** 受限范围的 INT8 有 255 级，三值权重（ternary）$\{-1, 0, 1\}$ 有 3 级。它们各要几位？常见写法各得几位？请填入三值权重所需的位数。
 
 # %%
 exercises.predict("ternary-bits")
@@ -349,6 +356,16 @@ print(f"converted {sqnr_db(laplace, converted):.2f} dB, reread {sqnr_db(laplace,
 # - 除以 16，**舍入**（rounding）到最近的整数，再截断到 $[-8, 7]$。
 #
 # **【预测】** 右移的噪声功率是舍入的几倍？能不能不改编码，只改解码，把多出的噪声去掉？
+
+# %%
+exercises.predict("shift-noise")
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# 约 3.6 倍。能去掉：解码时给每个值加上 $7.5\,s_8$。推导见下文。
+#
+# </details>
 #
 # 我们以 $s_8^2$ 为单位来算。设 $q$ 除以 16 的余数 0 到 15 同样多，截断的编码很少。右移丢掉的就是余数 $k$，舍入丢掉的是 $-7$ 到 $8$。原来 8 位量化的误差与丢掉的余数不相关，功率 $1/12$ 直接相加：
 #
@@ -358,9 +375,6 @@ print(f"converted {sqnr_db(laplace, converted):.2f} dB, reread {sqnr_db(laplace,
 # $$
 #
 # $D_{\text{shift}}$ 写成了“均值的平方加方差”：右移使每个值平均偏低 $7.5\,s_8$，余下的正是步长为 16 的量化噪声。所以右移损失的不是信息，而是引入了**偏差**（bias）。解码时加回去，取 $\hat x = s_8\,(16\,q_4 + 7.5)$，偏差就消失了。
-
-# %%
-exercises.predict("shift-noise")
 
 # %% tags=["predict"]
 sources = [127 * x / x.abs().max() for x in (samples.distribution("normal", 10**6), uniform)]
@@ -438,7 +452,7 @@ def unpack(packed):
     return torch.where(nibbles < 8, nibbles, nibbles - 16)
 
 # %% [markdown]
-# **【计算】** 编码 $-3$ 和 $5$ 打包成的字节，十六进制是多少？五个编码 $1, -2, 7, -8, 3$ 打包以后是几个字节，各是多少？
+# **【计算】** 编码 $-3$ 和 $5$ 打包成的字节，十六进制是多少？五个编码 $1, -2, 7, -8, 3$ 打包以后是几个字节，各是多少？（下面选的是五个编码的字节，用十六进制写。）
 
 # %%
 exercises.predict("pack-five-codes")
@@ -526,6 +540,8 @@ tutorial_codes = torch.clamp(torch.round(w / scale), -128, 127)
 # 3. `quantcore` 的 INT8 编码；
 # 4. `quantcore` 的 INT4 编码，没有打包；
 # 5. 打包的 INT4 编码。
+#
+# 把第 2、4、5 个文件按大小从小到大排列。
 
 # %%
 exercises.predict("file-sizes")
@@ -665,7 +681,7 @@ for name, (dtype, _, w_m) in FLOATS.items():
 #
 # 再看信号大小变化时会怎样。把高斯数据缩放到正好占满每种格式，然后数据逐次减半，**缩放因子不跟着变**。
 #
-# **【预测】** 数据缩小到 $1/16$，INT8 的 SQNR 降低多少分贝？FP8 呢？
+# **【预测】** 数据缩小到 $1/16$，INT8 的 SQNR 降低多少分贝？FP8 呢？请填入 INT8 的分贝数。
 
 # %%
 exercises.predict("shrunk-data")
@@ -827,12 +843,19 @@ print("Gamma      " + "".join(f"{x.abs().max() / x.std():10.1f}" for x in column
 # $$
 # 〔[P8](06_summary.ipynb#公式总表)〕
 #
-# **【计算】** 每 64 个一组、缩放因子存成 float16，每个权重几位？存成 float32 呢？MX 格式每 32 个一组，缩放因子是 2 的幂，存 8 位的指数（[Open Compute Project，2023](references.ipynb)），又是几位？
-#
-# 我们比较五种缩放因子：整个张量取最大绝对值；整个张量取误差最小的范围；每 64 个一组；MXFP4；以及分组的 INT4 改用上文不截断的规则（最大绝对值对应 7 而不是 8）。
+# **【计算】** 4 位编码，每 64 个一组、缩放因子存成 float16，每个权重几位？存成 float32 呢？MX 格式每 32 个一组，缩放因子是 2 的幂，存 8 位的指数（[Open Compute Project，2023](references.ipynb)），又是几位？请填入第一种的位数。
 
 # %%
 exercises.predict("packed-bits-per-weight")
+
+# %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# 依次是 $4 + 16/64 = 4.25$ 位、$4 + 32/64 = 4.5$ 位、$4 + 8/32 = 4.25$ 位。
+#
+# </details>
+#
+# 我们比较五种缩放因子：整个张量取最大绝对值；整个张量取误差最小的范围；每 64 个一组；MXFP4；以及分组的 INT4 改用上文不截断的规则（最大绝对值对应 7 而不是 8）。
 
 # %%
 def largest(x, top=1.0):
@@ -925,10 +948,10 @@ print(f"Lloyd-Max, 16 levels: {-10 * math.log10(lloyd_max(16, 'normal').mse):.1f
 # %% [markdown]
 # ## 练习
 #
-# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。还没有动手的题，检查只会说“还没有完成”。
 
 # %% [markdown]
-# **【操作】**（4 分钟，难度 1/3）写出 `my_range(bits, signed)`，返回最小和最大的编码。有符号用补码。
+# **【操作】**（4 分钟，难度 1/3）写出 `my_range(bits, signed)`：`bits` 是位宽，`signed` 是布尔值；返回最小和最大的编码，两个整数。有符号用补码。
 
 # %%
 def my_range(bits, signed):
@@ -952,7 +975,7 @@ exercises.check("code-range", my_range)
 # </details>
 
 # %% [markdown]
-# **【操作】**（5 分钟，难度 1/3）写出 `my_bits(levels)`：`levels` 个量化级（至少 2 个）各要一个编码，至少几位？
+# **【操作】**（5 分钟，难度 1/3）写出 `my_bits(levels)`：`levels` 个量化级（至少 2 个）各要一个编码，返回至少几位，一个整数。
 
 # %%
 def my_bits(levels):
@@ -974,7 +997,7 @@ exercises.check("bits-needed", my_bits)
 # </details>
 
 # %% [markdown]
-# **【操作】**（5 分钟，难度 1/3）写出 `my_codes(x, scale)`：对称的 INT8 编码，舍入到最近的整数（半整数取偶数），截断到 $[-128, 127]$，返回 `torch.int8` 的张量。
+# **【操作】**（5 分钟，难度 1/3）写出 `my_codes(x, scale)`：`x` 是浮点张量，`scale` 是缩放因子。求对称的 INT8 编码：舍入到最近的整数（半整数取偶数），截断到 $[-128, 127]$，返回 `torch.int8` 的张量。
 
 # %%
 def my_codes(x, scale):

@@ -44,7 +44,7 @@
 # | 5 静态范围与动态范围 | 13 分钟 |
 # | 6 粒度 | 17 分钟 |
 # | 7 坏的输入 | 3 分钟 |
-# | 练习 | 34 分钟 |
+# | 练习 | 30 分钟 |
 # | 小结 | 2 分钟 |
 # | ★ 选读 | 15 分钟 |
 #
@@ -128,7 +128,7 @@ schematics.number_line()
 #
 # ONNX 的算子 DynamicQuantizeLinear 就是这样规定的，半整数舍入到偶数（[ONNX，2024](references.ipynb)）。用整数零点的做法出自 [Jacob 等，2018](references.ipynb)，作者的代码把半整数向远离零的方向舍入；两者只在 $z^*$ 恰为半整数时才可能相差 1。
 #
-# **【预测】** 数据在 $[-1, 3]$，采用 INT8。$z$ 是正数还是负数？
+# **【预测】** 数据在 $[-1, 3]$，采用 INT8。$z$ 是多少？注意正负号。
 
 # %%
 exercises.predict("zero-point-sign")
@@ -136,7 +136,7 @@ exercises.predict("zero-point-sign")
 # %% [markdown]
 # <details><summary>参考答案</summary>
 #
-# $z$ 是负数。$z$ 是实数 0 的编码；0 靠近范围的左端，它的编码就靠近 $q_{\min} = -128$。代入数值：$s = 4/255$，$z^* = -128 + 1/s = -64.25$，舍入得 $z = -64$。常见的错误是写成 $+64$。
+# $z = -64$，是负数。$z$ 是实数 0 的编码；0 靠近范围的左端，它的编码就靠近 $q_{\min} = -128$。代入数值：$s = 4/255$，$z^* = -128 + 1/s = -64.25$，舍入得 $z = -64$。常见的错误是写成 $+64$。
 #
 # </details>
 
@@ -222,7 +222,7 @@ print(f"  the zeros add: predicted {s / 2 * n_zero.sqrt():.2f}, measured {rms:.2
 #
 # “我的数据在 $[2, 3]$，所以 $x_{\min} = 2$。”听起来没有错。
 #
-# **【预测】** 按上一节的公式，采用 INT8，舍入后、截断前的 $z$ 是多少？量化 $2$、$2.5$、$3$ 会得到什么？
+# **【预测】** 按上一节的公式，采用 INT8，舍入后、截断前的 $z$ 是多少？用截断后的 $z$ 量化 $2$、$2.5$、$3$，三个重建值是多少？
 
 # %%
 exercises.predict("unclamped-zero-point")
@@ -329,7 +329,7 @@ print(f"groups of 32 trained weights that do not contain 0: {apart.sum()} of {le
 #
 # 对称的好处在整数乘法：两个因子都对称时，带零点的项全部消失（见[只用整数的乘法](04b_integer.ipynb)）。坏处是数据偏在一边时，另一边的编码就浪费了。
 #
-# **【预测】** ReLU 的输出没有负数。采用 8 位有符号对称、8 位有符号非对称、8 位无符号对称，SQNR 各差多少？
+# **【预测】** ReLU 的输出没有负数。采用 8 位有符号对称，SQNR 比 8 位无符号对称低多少分贝？8 位有符号非对称又怎样？
 
 # %%
 exercises.predict("relu-loss")
@@ -525,7 +525,7 @@ sheet.show("03-noise-over-range", **best)
 # %% [markdown]
 # 4 位的谷底最靠左。谷底左边主要是过载噪声，三条曲线几乎重合，因为截断多少与位宽无关；右边主要是颗粒噪声，位宽越低就越高。
 #
-# **【操作】** 下面的数据里，每一千个数有一个放大到二十倍。先猜一猜：4 位时哪种方法的 SQNR 最高？8 位时呢？然后切换“校准”，再切换位宽。图里是一万个数，后面的表是十万个数，所以数值略有不同。
+# **【操作】** 下面的数据里，每一千个数有一个放大到二十倍。先预测：4 位时，`minmax`、`percentile`、`mse` 三种方法的 SQNR 从低到高怎样排列？8 位时呢？然后切换“校准”，再切换位宽。图里是一万个数，后面的表是十万个数，所以数值略有不同。
 
 # %%
 exercises.predict("outlier-methods")
@@ -836,9 +836,9 @@ schematics.granularities()
 # $$
 # 〔[P8](06_summary.ipynb#公式总表)〕
 #
-# 4 位权重格式常把 $s$ 存成 16 位（fp16），于是是 $b + 16/g$；非对称还要加上 $z$ 的位数。QLoRA 再进一步，把每 64 个权重的 $s$ 又按 256 个一组量化成 8 位，外加每组一个 32 位的数（[Dettmers 等，2023](references.ipynb)）。
+# 4 位权重格式常把 $s$ 存成 16 位（fp16），即 $b + 16/g$；非对称还要加上 $z$ 的位数。QLoRA 再进一步，把每 64 个权重的 $s$ 又按 256 个一组量化成 8 位，外加每组一个 32 位的数（[Dettmers 等，2023](references.ipynb)）。
 #
-# **【计算】** 4 位、$g = 64$，下面四种存法平均各几位：$s$ 是 fp32；$s$ 是 fp16；$s$ 是 fp16 加 4 位的 $z$；QLoRA 的两级 $s$？
+# **【计算】** 4 位、$g = 64$，下面四种存法平均各几位：$s$ 是 fp32；$s$ 是 fp16；$s$ 是 fp16 加 4 位的 $z$；QLoRA 的两级 $s$？请填第三种。
 
 # %%
 exercises.predict("zero-point-bits")
@@ -896,7 +896,7 @@ explore.granularity(layers[1][:, :64].contiguous().cpu(), bits=4, symmetric=True
 #
 # ### 通道在哪一维
 #
-# **【预测】** 输出通道总是第 0 维吗？
+# **【预测】** 输出通道总是第 0 维吗？`ConvTranspose2d` 的呢？
 
 # %%
 exercises.predict("transposed-axis")
@@ -922,7 +922,7 @@ for kind, outputs in ((torch.nn.Conv2d, 0), (torch.nn.ConvTranspose2d, 1)):
         print(f"{name:15} {tuple(shape)!s:16} axis={axis}   MSE in each channel's unit {e:.3f}")
 
 # %% [markdown]
-# 选对了维，每个通道的误差都和这个通道自己的大小相称。选错了，小的通道和大的共用 $s$，几乎全成了 0。
+# 选对了维，每个通道的误差都和自己的大小相称。选错了，小的通道和大的共用 $s$，几乎全成了 0。
 #
 # 激活值能不能也逐通道？不能沿输入通道：输入通道是求和的方向，沿这个方向变化的 $s$ 提不到求和号外面（[只用整数](04b_integer.ipynb)一章推导）。但可以**逐行**，每行（每张图片、每个词元）一个 $s$，它提得出来，大语言模型常用（[Dettmers 等，2022](references.ipynb)）。逐组的权重也沿求和的方向变，所以要一组一组地求和，各乘各的 $s$，再加起来。
 #
@@ -959,10 +959,10 @@ for what, call in bad.items():
 # %% [markdown]
 # ## 练习
 #
-# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。还没有动手的题，检查只会说“还没有完成”。
 
 # %% [markdown]
-# **【操作】**（5 分钟，难度 1/3）写出 `my_scale(x, bits)`：对称量化、最大的绝对值不截断时的缩放因子，返回一个数。
+# **【操作】**（5 分钟，难度 1/3）写出 `my_scale(x, bits)`：`x` 是浮点张量，`bits` 是位宽；返回有符号对称量化、最大的绝对值恰好落在最大的编码上时的缩放因子，一个数。
 
 # %%
 def my_scale(x, bits):
@@ -984,7 +984,7 @@ exercises.check("symmetric-scale", my_scale)
 # </details>
 
 # %% [markdown]
-# **【操作】**（4 分钟，难度 1/3）写出 `my_ends(x)`，返回包含全部数据和 0 的最小范围的两端。
+# **【操作】**（4 分钟，难度 1/3）写出 `my_ends(x)`：`x` 是浮点张量，返回包含全部数据和 0 的最小范围的两端，两个数。
 
 # %%
 def my_ends(x):
@@ -1006,7 +1006,7 @@ exercises.check("range-with-zero", my_ends)
 # </details>
 
 # %% [markdown]
-# **【操作】**（8 分钟，难度 2/3）写出 `my_zero_point(lo, hi, qmin, qmax)`：数据在 `[lo, hi]`（可能不含 0），返回非对称量化的零点，一个整数。`lo` 和 `hi` 不同时为 0。
+# **【操作】**（8 分钟，难度 2/3）写出 `my_zero_point(lo, hi, qmin, qmax)`：数据在 `[lo, hi]`（可能不含 0），编码从 `qmin` 到 `qmax`，返回非对称量化的零点，一个整数。`lo` 和 `hi` 不同时为 0。
 
 # %%
 def my_zero_point(lo, hi, qmin, qmax):
@@ -1046,28 +1046,6 @@ exercises.check("choose-range", my_settings)
 # ```
 #
 # 整个张量共用一个缩放因子时，或者步长太大，或者离群值被截断，无论哪种方法都不够。分组以后，离群值只影响它所在的一组；32 个一组，每个权重多 $16/32 = 0.5$ 位。
-#
-# </details>
-
-# %% [markdown]
-# **【操作】**（4 分钟，难度 1/3）写出 `my_bits(bits, group, scale_bits, zero_bits)`：编码 `bits` 位，每 `group` 个权重有一个 `scale_bits` 位的 $s$ 和一个 `zero_bits` 位的 $z$，平均每个权重几位？
-
-# %%
-def my_bits(bits, group, scale_bits, zero_bits):
-    return ...  # your code
-
-# %%
-exercises.check("bits-per-weight", my_bits)
-
-# %% [markdown]
-# <details><summary>参考答案</summary>
-#
-# ```python
-# def my_bits(bits, group, scale_bits, zero_bits):
-#     return bits + (scale_bits + zero_bits) / group
-# ```
-#
-# $s$ 和 $z$ 都由一组里的权重分摊。
 #
 # </details>
 

@@ -138,7 +138,7 @@ def packed_bits_per_weight() -> Answers:
 
 
 def file_sizes() -> Answers:
-    """The same 4-bit codes, kept in three ways: from the smallest file to the largest."""
+    """As many codes, kept in three ways: from the smallest file to the largest."""
     codes = FIVE.repeat(1024)
     size = {
         "packed": pack_int4(codes).nbytes,

@@ -244,25 +244,6 @@ EXERCISES = {
         minutes=8,
         difficulty=2,
     ),
-    "bits-per-weight": Function(
-        bits_per_weight,
-        ((4, 64, 16, 4), (8, 32, 16, 8), (4, 64, 16, 0)),
-        st.tuples(
-            st.integers(2, 8),
-            st.sampled_from([16, 32, 64, 128]),
-            st.sampled_from([8, 16, 32]),
-            st.sampled_from([0, 4, 8]),
-        ),
-        {
-            "no_zero_point": lambda b, g, s, z: bits_per_weight(b, g, s, 0),
-            "no_overhead": lambda b, g, s, z: b,
-            "scale_each": lambda b, g, s, z: b + s + z,
-            "bytes_for_bits": lambda b, g, s, z: b + (s + z) / 8 / g,
-            "zero_point_each": lambda b, g, s, z: b + s / g + z,
-        },
-        catches=(8,),
-        minutes=4,
-    ),
     "choose-range": Settings(
         good={"bits": 4, "group_size": 32, "method": "mse"},
         measure=measure,
