@@ -17,8 +17,8 @@ CHAPTERS = "\n".join(path.read_text("utf-8") for path in sorted(build.ROOT.glob(
 SHOWN = re.compile(r'\.show\(\s*"([^"]+)"')
 TABLES = ["labels", "switches", "options", "figures", "said", "asking", "verdicts", "progress"]
 # What these hold is compared with what uses them: pictures below, the others in
-# test_predictions.py and test_exercises.py.
-ALL = [*TABLES, "book", "mdbook", "pictures", "predictions", "exercises"]
+# test_predictions.py, test_exercises.py and test_exam.py.
+ALL = [*TABLES, "book", "mdbook", "pictures", "predictions", "exercises", "exam"]
 
 
 @pytest.fixture(autouse=True)

@@ -13,10 +13,11 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from . import c00, c01, c01b, c02, c03, c04, c04b, c05, c05b, keeping
+from .exam import Exam
 from .prediction import Prediction
 from .verdict import Verdict
 
-__all__ = ["CHAPTERS", "EXERCISES", "PREDICTIONS", "check", "predict", "progress"]
+__all__ = ["CHAPTERS", "EXERCISES", "PREDICTIONS", "check", "exam", "predict", "progress"]
 
 CHAPTERS = MappingProxyType(
     {
@@ -54,6 +55,11 @@ def check(name: str, answer: object) -> Verdict:
     if verdict.status != "untouched":
         keeping.note("exercises", name, verdict.status == "passed")
     return verdict
+
+
+def exam(attempt: int = 1) -> Exam:
+    """The examination of the last chapter, as the last line of a cell; attempts count from 1."""
+    return Exam(attempt)
 
 
 def progress() -> keeping.Progress:
