@@ -74,14 +74,14 @@ PREDICTIONS = {
 # ---- exercises ------------------------------------------------------------------------------
 
 
-def kept_layer(counts: Sequence[int], gains: Sequence[int], low: int, budget: float) -> int:
+def kept_layer(counts: Sequence[int], gains: Sequence[float], low: int, budget: float) -> int:
     """The layer that gains most at 8 bits, the others at low, within the average budget."""
     spare = (budget - low) * sum(counts)
     fits = [k for k, n in enumerate(counts) if n * (8 - low) <= spare]
     return max(fits, key=lambda k: gains[k])
 
 
-def per_weight(counts: Sequence[int], gains: Sequence[int], low: int, budget: float) -> int:
+def per_weight(counts: Sequence[int], gains: Sequence[float], low: int, budget: float) -> int:
     """The best gain for each weight, among the layers that fit."""
     return kept_layer(counts, [g / n for g, n in zip(gains, counts, strict=True)], low, budget)
 
