@@ -495,7 +495,8 @@ generator = torch.Generator().manual_seed(0)
 norm = torch.nn.BatchNorm2d(3).eval()
 for t in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
     t.data = torch.rand(3, generator=generator) + 0.5
-kernel, image = torch.randn(3, 2, 3, 3, generator=generator), torch.rand(1, 2, 8, 8)
+kernel = torch.randn(3, 2, 3, 3, generator=generator)
+image = torch.rand(1, 2, 8, 8, generator=generator)
 ratio = norm.weight / (norm.running_var + norm.eps).sqrt()
 apart = norm(torch.conv2d(image, kernel))
 apart -= torch.conv2d(image, kernel * ratio[:, None, None, None],
