@@ -826,7 +826,7 @@ exercises.check("floor-noise", my_floor_noise)
 # </details>
 
 # %% [markdown]
-# **【操作】**（5 分钟，难度 1/3）不看上面的 `formula_db`，从 $\Delta^2/12$ 推出 `my_formula(bits, loading)`：位宽 `bits` 是 $b$，负载因子 `loading` 是 $\Gamma = A/\sigma$，返回没有截断时的 SQNR，单位 dB。
+# **【操作】**（5 分钟，难度 1/3）不看上面的 `formula_db`，从 $\Delta^2/12$ 推出 `my_formula(bits, loading)`：位宽 `bits` 是 $b$，负载因子 `loading` 是 $\Gamma = A/\sigma$，返回没有截断时的 SQNR，单位 dB。常数用 `math.log10` 算，不要写成 6.02 这样四舍五入的数。
 
 # %%
 def my_formula(bits, loading):
