@@ -22,12 +22,12 @@ def peaks(g, shape):
 
 def added(g, x):
     """The zero point added where it is to be subtracted."""
-    return g.s * (g.narrow.quantize(x) + g.z)
+    return g.s_q * (g.narrow_q.quantize(x) + g.z_q)
 
 
 def wraps(g):
     """Steps down where codes wrap around instead of being clamped."""
-    ordered = g.unclamped[g.x.detach().numpy().argsort()]
+    ordered = g.unclamped[g.x_q.detach().numpy().argsort()]
     return (((ordered + 8) % 16)[1:] < ((ordered + 8) % 16)[:-1]).sum()
 
 
@@ -87,7 +87,7 @@ PREDICTED = {
     "I4 terms of 255 * 255 in int32": lambda g: 2**32 // 255**2,
     "I4 their sum": lambda g: 33026 * 255**2,
     "I4 one more: the true sum less int32's": lambda g: 2**31,
-    "I5 share off by one, n = 3": lambda g: 2.0 ** -g.shift.item(),
+    "I5 share off by one, n = 3": lambda g: 2.0 ** -g.shift_2.item(),
     "T3 gain of row 2, dB": lambda g: g.predicted_gain / 2,  # of powers
     "T4 bytes of the last layer, 4 bits": lambda g: g.formula - 4 * len(g.layer),  # no scales
 }
@@ -109,20 +109,22 @@ MEASURED = {
         sqnr_db(g.normal, g.cells(g.normal, 2 * g.gamma, 8)) - sqnr_db(g.normal, g.small)
     ),
     "Q1 codes that differ from numpy's": lambda g: (
-        (g.x / g.s + g.z).round().clamp(-8, 7) != g.by_hand
+        (g.x_q / g.s_q + g.z_q).round().clamp(-8, 7) != g.by_hand
     ).sum(),
     "Q2 largest difference from numpy's": lambda g: (
-        g.s * (g.codes + g.z) - g.s * (g.by_hand - g.z)
+        g.s_q * (g.codes_q + g.z_q) - g.s_q * (g.by_hand - g.z_q)
     ).abs().max(),
-    "Q4 largest |Q(Q(x)) - Q(x)|": lambda g: (added(g, added(g, g.x)) - added(g, g.x)).abs().max(),
+    "Q4 largest |Q(Q(x)) - Q(x)|": lambda g: (
+        (added(g, added(g, g.x_q)) - added(g, g.x_q)).abs().max()
+    ),
     "Q4 steps down": wraps,
-    "Q4 Q(0)": lambda g: g.s / 2,  # levels in the middle of the steps
+    "Q4 Q(0)": lambda g: g.s_q / 2,  # levels in the middle of the steps
     "Q5 gradients that are not the mask": lambda g: (~g.inside).sum(),  # all pass
     "Q6 largest difference from autograd": lambda g: (
         g.steps.grad - g.rounded.clamp(-8, 7)
     ).abs().max(),
-    "V2 least quarter of the spectrum": lambda g: g.plain.min(),  # without dither
-    "V2 greatest quarter of the spectrum": lambda g: g.plain.max(),
+    "V2 least quarter of the spectrum": lambda g: g.plain_4.min(),  # without dither
+    "V2 greatest quarter of the spectrum": lambda g: g.plain_4.max(),
     "I1 largest difference": lambda g: (
         g.A @ g.B - g.zb * g.A.sum(1, keepdim=True) - g.za * g.B.sum(0)
         - (g.A - g.za) @ (g.B - g.zb)

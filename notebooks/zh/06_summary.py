@@ -249,10 +249,10 @@ verify([
 # %% tags=["fold"]
 fine = with_step(0.1, 0, -128, 127)
 rate, mse = entropy(fine.quantize(normal)), (normal - fine(normal)).square().mean().item()
-best, x = lloyd_max(8, "normal"), normal.double()
-cell = torch.bucketize(x, best.thresholds)
-e = x - best.levels[cell]
-in_cell = torch.bincount(cell, e) / torch.bincount(cell)
+best, x_best = lloyd_max(8, "normal"), normal.double()
+cell = torch.bucketize(x_best, best.thresholds)
+e_best = x_best - best.levels[cell]
+in_cell = torch.bincount(cell, e_best) / torch.bincount(cell)
 coded = [(entropy(q.quantize(normal)), (normal - q(normal)).square().mean().item())
          for q in (with_step(s, 0, -128, 127) for s in (0.1, 0.3, 1.0, 2.0))]
 fixed = [(log2(levels), lloyd_max(levels, "normal").mse) for levels in (2, 4, 8, 16, 32, 64)]
@@ -263,7 +263,7 @@ four_symbols = torch.tensor([0] * 4 + [1] * 2 + [2, 3])
 verify([
     ("N11 Lloyd-Max, 8 levels (Max 1960)", 0.0345, best.mse, 1e-4),
     ("N12 largest mean error in a cell", 0, in_cell.abs().max(), 0.01),
-    ("N12 mean of x e", e.square().mean(), (x * e).mean(), 1e-3),
+    ("N12 mean of x e", e_best.square().mean(), (x_best * e_best).mean(), 1e-3),
     ("N13 entropy of 1/2, 1/4, 1/8, 1/8, bits", 1.75, entropy(four_symbols), 0),
     ("N14 entropy, step 0.1, bits", log2(2 * pi * euler) / 2 - log2(0.1), rate, 0.01),
     ("N15 quantizers below D(R), of 10", 0, sum(gap < 0 for gap in gaps), 0),
@@ -381,25 +381,26 @@ verify([
 # 数据是标准正态，再加上每个半整数 $s\,(k + \tfrac12)$，范围只取 $[-1, 2]$，所以总有一些值被截断。对照是 numpy 按定义写的一行。误差界 Q3 只管没有被截断的那些；梯度 Q5 恰好把两种分开，逐个元素比较。
 
 # %% tags=["fold"]
-narrow = fit([-1.0, 2.0], 4, symmetric=False)
-s, z = narrow.params.scale, narrow.params.zero_point
-x = torch.cat([samples.distribution("normal"), s * (torch.arange(-20, 20) + 0.5)]).requires_grad_()
-codes, x_hat = narrow.quantize(x), narrow(x)
-x_hat.sum().backward()
-unclamped = np.rint(x.detach().numpy() / s.numpy()) + z.numpy()
+narrow_q = fit([-1.0, 2.0], 4, symmetric=False)
+s_q, z_q = narrow_q.params.scale, narrow_q.params.zero_point
+ties = s_q * (torch.arange(-20, 20) + 0.5)
+x_q = torch.cat([samples.distribution("normal"), ties]).requires_grad_()
+codes_q, x_hat_q = narrow_q.quantize(x_q), narrow_q(x_q)
+x_hat_q.sum().backward()
+unclamped = np.rint(x_q.detach().numpy() / s_q.numpy()) + z_q.numpy()
 by_hand = torch.from_numpy(unclamped.clip(-8, 7))
 inside = torch.from_numpy((unclamped >= -8) & (unclamped <= 7))
-largest = ((x - x_hat)[inside] / s).abs().max()
+largest = ((x_q - x_hat_q)[inside] / s_q).abs().max()
 
 # %% tags=["fold"]
 verify([
-    ("Q1 codes that differ from numpy's", 0, (codes != by_hand).sum(), 0),
-    ("Q2 largest difference from numpy's", 0, (x_hat - s * (by_hand - z)).abs().max(), 1e-6),
+    ("Q1 codes that differ from numpy's", 0, (codes_q != by_hand).sum(), 0),
+    ("Q2 largest difference from numpy's", 0, (x_hat_q - s_q * (by_hand - z_q)).abs().max(), 1e-6),
     ("Q3 largest |e| / s, not clipped", 0.5, largest, 0.01),
-    ("Q4 largest |Q(Q(x)) - Q(x)|", 0, (narrow(x_hat) - x_hat).abs().max(), 0),
-    ("Q4 steps down", 0, (narrow(x.detach().sort().values).diff() < 0).sum(), 0),
-    ("Q4 Q(0)", 0, narrow(torch.zeros(1)).item(), 0),
-    ("Q5 gradients that are not the mask", 0, (x.grad != inside.float()).sum(), 0),
+    ("Q4 largest |Q(Q(x)) - Q(x)|", 0, (narrow_q(x_hat_q) - x_hat_q).abs().max(), 0),
+    ("Q4 steps down", 0, (narrow_q(x_q.detach().sort().values).diff() < 0).sum(), 0),
+    ("Q4 Q(0)", 0, narrow_q(torch.zeros(1)).item(), 0),
+    ("Q5 gradients that are not the mask", 0, (x_q.grad != inside.float()).sum(), 0),
 ])
 
 # %% [markdown]
@@ -424,7 +425,7 @@ density = torch.histc((v - fine(v)).double() / 0.1, 10, -0.5, 0.5) / len(v) * 10
 wave = torch.sin(2 * pi * 331 / 2**20 * torch.arange(2**20, dtype=torch.float64))
 d = 0.1 * (torch.rand(2**20, generator=torch.Generator().manual_seed(0)).double() - 0.5)
 spectra = [torch.fft.rfft(wave - (fine(wave + u) - u)).abs().square()[1:] for u in (0 * d, d)]
-plain, quarters = (f.view(4, -1).mean(1) / 2**20 / noise_power(0.1) for f in spectra)
+plain_4, quarters = (f.view(4, -1).mean(1) / 2**20 / noise_power(0.1) for f in spectra)
 rows = [("V1 least density of e / s", 1, density.min(), 0.02),
         ("V1 greatest density of e / s", 1, density.max(), 0.02),
         ("V2 least quarter of the spectrum", 1, quarters.min(), 0.02),
@@ -436,7 +437,7 @@ for shape in ("normal", "laplace", "uniform"):
 
 # %% tags=["fold"]
 verify(rows)
-print("without dither, the quarters are", *(f"{quarter:.2f}" for quarter in plain))
+print("without dither, the quarters are", *(f"{quarter:.2f}" for quarter in plain_4))
 
 # %% [markdown]
 # ### 整数运算：I1 到 I5
@@ -452,20 +453,20 @@ za, zb, zc = (p.zero_point.item() for p in (pa, pb, pc))
 acc = A @ B - zb * A.sum(1, keepdim=True) - za * B.sum(0) + 64 * za * zb
 M = (pa.scale.double() * pb.scale / pc.scale).item()
 m, shift = fixed_point_multiplier(M)
-codes = integer_matmul(A, B, pa, pb, pc)
+codes_out = integer_matmul(A, B, pa, pb, pc)
 exact = ((acc.double() * M).abs() + 0.5).floor() * acc.sign()  # halves away from 0
 wanted = (zc + exact).clamp(pc.qmin, pc.qmax)
 
 # %% tags=["fold"]
-many = torch.rand(1000, generator=generator, dtype=torch.float64)
+many = torch.rand(1000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 error = max(abs(m.item() * 2.0 ** (-31 - n.item()) / M - 1)
             for M in many.tolist() for m, n in [fixed_point_multiplier(M)])
-apart = (codes - wanted).abs().double()
+differ = (codes_out - wanted).abs().double()
 verify([
     ("I1 largest difference", 0, (acc - (A - za) @ (B - zb)).abs().max(), 0),
     ("I2 largest relative error of M", 0, error, 2**-31),
-    ("I3 largest difference of codes", 1, apart.max(), 0),
-    ("I3 share of codes that differ", 2 ** -(shift.item() + 1), apart.mean(), 4e-4),
+    ("I3 largest difference of codes", 1, differ.max(), 0),
+    ("I3 share of codes that differ", 2 ** -(shift.item() + 1), differ.mean(), 4e-4),
 ])
 
 # %% [markdown]
@@ -474,15 +475,16 @@ verify([
 # %% tags=["fold"]
 most = (2**31 - 1) // 255**2
 last = [torch.tensor(k * 255**2).to(torch.int32).item() for k in (most, most + 1)]
-acc = torch.randint(-(10**6), 10**6, (60_000,), generator=generator)
-m, shift = fixed_point_multiplier(0.0707)
-ideal = ((acc.double() * 0.0707).abs() + 0.5).floor() * acc.sign()
-off = (requantize(acc, m, shift) != ideal).double().mean()
+again = torch.Generator().manual_seed(2)
+sums_2 = torch.randint(-(10**6), 10**6, (60_000,), generator=again)
+m_2, shift_2 = fixed_point_multiplier(0.0707)
+ideal = ((sums_2.double() * 0.0707).abs() + 0.5).floor() * sums_2.sign()
+off = (requantize(sums_2, m_2, shift_2) != ideal).double().mean()
 verify([
     ("I4 terms of 255 * 255 in int32", 33025, most, 0),
     ("I4 their sum", most * 255**2, last[0], 0),
     ("I4 one more: the true sum less int32's", 2**32, (most + 1) * 255**2 - last[1], 0),
-    ("I5 share off by one, n = 3", 2 ** -(shift.item() + 1), off, 0.005),
+    ("I5 share off by one, n = 3", 2 ** -(shift_2.item() + 1), off, 0.005),
 ])
 
 # %% [markdown]
@@ -491,31 +493,32 @@ verify([
 # 取训练好的数字识别网络，三层权重，6 位、逐通道。T1 用一个随机的批归一化层；T2 量网络输出的噪声功率；T3 让一个矩阵的各行相差很大；T4 把一层存成文件，数字节。
 
 # %% tags=["fold"]
-generator = torch.Generator().manual_seed(0)
+dice = torch.Generator().manual_seed(0)
 norm = torch.nn.BatchNorm2d(3).eval()
 for t in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
-    t.data = torch.rand(3, generator=generator) + 0.5
-kernel, image = torch.randn(3, 2, 3, 3, generator=generator), torch.rand(1, 2, 8, 8)
+    t.data = torch.rand(3, generator=dice) + 0.5
+kernel = torch.randn(3, 2, 3, 3, generator=dice)
+image = torch.rand(1, 2, 8, 8, generator=dice)
 ratio = norm.weight / (norm.running_var + norm.eps).sqrt()
-apart = norm(torch.conv2d(image, kernel))
-apart -= torch.conv2d(image, kernel * ratio[:, None, None, None],
+folding = norm(torch.conv2d(image, kernel))
+folding -= torch.conv2d(image, kernel * ratio[:, None, None, None],
                       norm.bias - norm.running_mean * ratio)
 
 # %% tags=["fold"]
 network, images = samples.digits_network(), samples.digits()[2]
 weights = {i: network[i].weight for i in (0, 2, 5)}
-y, coarse = network(images), {i: fit(w, 6, axis=0)(w) for i, w in weights.items()}
+y_net, coarse_w = network(images), {i: fit(w, 6, axis=0)(w) for i, w in weights.items()}
 
 
 def output_noise(layers):
-    changed = {f"{i}.weight": coarse[i] for i in layers}
-    return (torch.func.functional_call(network, changed, images) - y).square().mean().item()
+    changed = {f"{i}.weight": coarse_w[i] for i in layers}
+    return (torch.func.functional_call(network, changed, images) - y_net).square().mean().item()
 
 
 rows_of = samples.distribution("normal", 8 * 5000).view(8, 5000)
 spread = rows_of * 2.0 ** torch.arange(-4, 4).clamp(max=0)[:, None]
 one, each = fit(spread, 8)(spread), fit(spread, 8, axis=0)(spread)
-gain = sqnr_db(spread[2], each[2]) - sqnr_db(spread[2], one[2])
+gain_3 = sqnr_db(spread[2], each[2]) - sqnr_db(spread[2], one[2])
 predicted_gain = 20 * log10(spread.abs().max() / spread[2].abs().max())
 
 
@@ -527,10 +530,10 @@ stored = {
 }
 formula = ceil(layer.numel() * 4 / 8) + 8 * len(layer) + 5
 verify([
-    ("T1 difference after folding", 0, apart.abs().max(), 1e-5),
+    ("T1 difference after folding", 0, folding.abs().max(), 1e-5),
     ("T2 noise of all layers / sum of each", 1, output_noise(weights) / sum(
         output_noise([i]) for i in weights), 0.1),
-    ("T3 gain of row 2, dB", predicted_gain, gain, 0.5),
+    ("T3 gain of row 2, dB", predicted_gain, gain_3, 0.5),
     ("T4 bytes of the last layer, 4 bits", formula, sum(t.nbytes for t in stored.values()), 0),
 ])
 
