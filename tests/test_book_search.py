@@ -12,16 +12,16 @@ SEARCHES = {
         "量化噪声": "01_information_theory",
         "补码": "02_schemes",
         "直通估计器": "04_quantizer",
-        "Lloyd": "01_information_theory",
+        "Lloyd": "01b_rate_distortion",
         "ConvTranspose2d": "03_params",
-        "SmoothQuant": "06_summary",
+        "QuaRot": "06_summary",
     },
     "en": {
         "noise power": "01_information_theory",
         "straight-through": "04_quantizer",
-        "Lloyd": "01_information_theory",
+        "Lloyd": "01b_rate_distortion",
         "ConvTranspose2d": "03_params",
-        "SmoothQuant": "06_summary",
+        "QuaRot": "06_summary",
     },
 }
 
@@ -37,7 +37,8 @@ def test_search_finds_the_right_chapter(site, browser, edition):
             link = page.locator("#course-results ol > li > a")
             page.wait_for_selector(f'#course-results[data-query="{term}"] mark')
             pages = [Path(urlsplit(a.get_attribute("href")).path).stem for a in link.all()]
-            assert chapter in pages[:2], f"{term}: {pages}"
+            chapters = [page for page in pages if page not in ("glossary", "references")]
+            assert chapter in chapters[:2], f"{term}: {pages}"
         link.first.click()
         page.locator("main h1").first.wait_for()
         assert f"/{edition}/" in page.url

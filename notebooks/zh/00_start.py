@@ -34,7 +34,7 @@
 # | 小结 | 5 分钟 |
 # | 附录 | 15 分钟 |
 #
-# 附录供查阅，不占上课的时间，其余各节一共 70 分钟。运行代码时如果出现 `No module named` 或者别的错误，请先看附录里的“环境检查”。
+# 练习留到课后，附录供查阅，都不占上课的时间；其余各节一共 70 分钟。运行代码时如果出现 `No module named` 或者别的错误，请先看附录里的“环境检查”。
 
 # %%
 import torch
@@ -373,8 +373,10 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | 5 | 04 |
 # | 6 | 04b |
 # | 7 | 05 |
-# | 8 | 05b；06 留作考试和复习 |
+# | 8 | 05b；06 是考试，留作课后作业 |
 # | 选学 | 01b ★ |
+#
+# 第 8 次课也可以略去 05b 的第 7 到第 9 节，留出最后 20 分钟，当堂开始做 06 的试卷。
 #
 # 各章按顺序读最省力，因为后面的记号都在前面引入。遇到不认识的词，查[术语表](glossary.ipynb)；想看原始文献，查[参考文献](references.ipynb)。
 #
@@ -459,10 +461,10 @@ for layer in layers:
 # %% [markdown]
 # ## 练习
 #
-# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。还没有动手的题，检查只会说“还没有完成”。
 
 # %% [markdown]
-# **【操作】**（6 分钟，难度 1/3）写出 `my_journey(x, s, z, qmin, qmax)`：`x` 是一个浮点数，返回它的重建值 $\hat x$。
+# **【操作】**（6 分钟，难度 1/3）写出 `my_journey(x, s, z, qmin, qmax)`：`x` 和 `s` 是浮点数，零点 `z` 和编码的两端 `qmin`、`qmax` 是整数，返回 `x` 的重建值 $\hat x$，也是一个数。
 
 # %%
 def my_journey(x, s, z, qmin, qmax):
@@ -537,7 +539,7 @@ exercises.check("model-gigabytes", my_gigabytes)
 # </details>
 
 # %% [markdown]
-# **【操作】**（5 分钟，难度 1/3）不用 `sqnr_db`，写出 `my_sqnr(x, x_hat)`：`x` 和 `x_hat` 是同样大小的浮点张量，返回 SQNR，单位 dB。对数可以用 `torch.log10`。
+# **【操作】**（5 分钟，难度 1/3）不用 `sqnr_db`，写出 `my_sqnr(x, x_hat)`：`x` 和 `x_hat` 是同样形状的浮点张量，返回 SQNR，单位 dB。对数可以用 `torch.log10`。
 
 # %%
 def my_sqnr(x, x_hat):
@@ -661,7 +663,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 #
 # 浮点数的最后一位为什么会变？
 #
-# **【预测】** 下面的单元格输出三行，各是 `True` 还是 `False`？
+# **【预测】** 后面的单元格输出三行，从上到下各是 `True` 还是 `False`？
 
 # %%
 exercises.predict("three-lines")

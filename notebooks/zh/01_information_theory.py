@@ -560,7 +560,7 @@ for name, (e, mean, deviation) in sums.items():
 #
 # 功率是幅度的平方，所以用幅度（均方根）之比来算，系数是 20，结果相同。
 #
-# **【预测】** 设 $\hat x = 0.9\,x$，误差的幅度是信号的十分之一。SQNR 是 10、20、40，还是 $-20$ dB？下一个单元格里有四种写法，一种对，三种是常见的错。
+# **【预测】** 设 $\hat x = 0.9\,x$，误差的幅度是信号的十分之一。SQNR 是 10、20、40，还是 $-20$ dB？答完再看后面的单元格，那里有四种写法，一种对，三种是常见的错。
 
 # %%
 exercises.predict("tenth-error")
@@ -800,10 +800,10 @@ for count in (10**3, 10**4, 10**5, 10**6):
 # %% [markdown]
 # ## 练习
 #
-# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。还没有动手的题，检查只会说“还没有完成”。
 
 # %% [markdown]
-# **【操作】**（6 分钟，难度 2/3）一律向下取整，$\hat x = \Delta\lfloor x/\Delta\rfloor$，设误差 $e = x - \hat x$ 在 $[0, \Delta)$ 里均匀分布。写出 `my_floor_noise(step)`，返回三个数：误差的均值、方差、功率（均方）。
+# **【操作】**（6 分钟，难度 2/3）一律向下取整，$\hat x = \Delta\lfloor x/\Delta\rfloor$，设误差 $e = x - \hat x$ 在 $[0, \Delta)$ 里均匀分布。写出 `my_floor_noise(step)`：`step` 是步长 $\Delta$，返回三个数：误差的均值、方差、功率（均方）。
 
 # %%
 def my_floor_noise(step):
@@ -826,7 +826,7 @@ exercises.check("floor-noise", my_floor_noise)
 # </details>
 
 # %% [markdown]
-# **【操作】**（5 分钟，难度 1/3）写出 `my_formula(bits, loading)`：$b$ 位、$\Gamma = A/\sigma$ 时，没有截断的信号的 SQNR，单位 dB。
+# **【操作】**（5 分钟，难度 1/3）不看上面的 `formula_db`，从 $\Delta^2/12$ 推出 `my_formula(bits, loading)`：位宽 `bits` 是 $b$，负载因子 `loading` 是 $\Gamma = A/\sigma$，返回没有截断时的 SQNR，单位 dB。常数用 `math.log10` 算，不要写成 6.02 这样四舍五入的数。
 
 # %%
 def my_formula(bits, loading):
@@ -848,7 +848,7 @@ exercises.check("sqnr-formula", my_formula)
 # </details>
 
 # %% [markdown]
-# **【操作】**（5 分钟，难度 2/3）写出 `my_dithered(x, d, step)`：`d` 是与 `x` 同样大小的抖动，量化前加上，量化后减去，返回重建值。
+# **【操作】**（5 分钟，难度 2/3）写出 `my_dithered(x, d, step)`：`x` 是浮点张量，`d` 是与 `x` 同样形状的抖动，量化前加上，量化后减去，返回重建值。
 
 # %%
 def my_dithered(x, d, step):
@@ -870,7 +870,7 @@ exercises.check("subtractive-dither", my_dithered)
 # </details>
 
 # %% [markdown]
-# **【操作】**（8 分钟，难度 2/3）步长 `step`，编码从 `-top` 到 `top`。写出 `my_noises(x, step, top)`，返回两个数：没有被截断的值贡献的颗粒噪声，被截断的值贡献的过载噪声。两个数都除以全部的个数，加起来就是总的噪声功率。
+# **【操作】**（8 分钟，难度 2/3）`x` 是浮点张量，步长是 `step`，编码从 `-top` 到 `top`。写出 `my_noises(x, step, top)`，返回两个数：没有被截断的值贡献的颗粒噪声，被截断的值贡献的过载噪声。两个数都除以全部的个数，加起来就是总的噪声功率。
 
 # %%
 def my_noises(x, step, top):

@@ -980,7 +980,7 @@ for wrong_source in (folder / "nowhere.safetensors", folder / "model.bin", codes
 # %% [markdown]
 # ## 练习
 #
-# 这些题课后做。写下答案，下一个单元格就检查；没有动过的题，检查说“还没有做”。
+# 这些题课后做。写下答案，下一个单元格就检查；没有动过的题，检查说“还没有完成”。
 #
 # **【操作】**（8 分钟，难度 2/3）各层都是 `low` 位，只有一层可以保留 8 位。`counts` 是各层的权重个数，`gains` 是各层保留 8 位时少掉的噪声（都是列表，`gains` 各不相同）。平均每个权重不超过 `budget` 位，写出 `my_layer(counts, gains, low, budget)`，返回得益最大的一层的下标。至少有一层放得下。
 

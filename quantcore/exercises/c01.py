@@ -200,6 +200,8 @@ EXERCISES = {
         ((8, 4.0), (12, 1.0), (1, sqrt(3))),
         st.tuples(st.integers(1, 16), st.sampled_from([1.0, 2.0, 3.0, 4.0, 6.0])),
         {
+            "rounded": lambda bits, loading: 6.02 * bits + 4.77 - 20 * log10(loading),
+            "rounded_sine": lambda bits, loading: 6.02 * bits + 1.76,
             "always_sine": lambda bits, loading: formula_db(bits, sqrt(2)),
             "always_uniform": lambda bits, loading: formula_db(bits, sqrt(3)),
             "loading_not_squared": lambda bits, loading: 10 * log10(3 * 4**bits / loading),
