@@ -37,6 +37,7 @@ import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import exercises, explore, samples, schematics
+from quantcore.explore import fit
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
 
 # %%
@@ -46,13 +47,8 @@ explore.set_language("zh")
 def integer_quantizer(scale, zero, qmin, qmax):
     return UniformQuantizer(QuantizationParams(torch.tensor(scale), torch.tensor(zero), qmin, qmax))
 
-
-def fit(x, bits, symmetric=True, **options):
-    scheme = QuantizationScheme.from_bits(bits)
-    return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
-
 # %% [markdown]
-# 上面是两个辅助函数：`integer_quantizer` 直接给定 $s$、$z$ 和编码的范围，`fit` 从数据 $x$ 求出它们。两个都返回 `quantcore` 的量化器。
+# 两个函数返回 `quantcore` 的量化器：`integer_quantizer` 直接给定 $s$、$z$ 和编码的范围；上一章用过的 `fit(x, b)` 从数据 $x$ 求出它们。
 #
 # ## 1 三步和次序
 #
@@ -80,7 +76,7 @@ def dequantize(q, s, z):
     return s * (q - z)
 
 # %% [markdown]
-# **【计算】** 取 $s = 1$，$z = 1$，编码范围 $[0, 255]$。先不运行，手算 $x = 0.5,\ 2.5,\ -1.5,\ 254.5,\ 10^9$ 的编码。
+# **【计算】** 取 $s = 1$，$z = 1$，编码范围 $[0, 255]$。先手算 $x = 0.5,\ 2.5,\ -1.5,\ 254.5,\ 10^9$ 的编码。
 #
 # <details><summary>参考答案</summary>
 #
@@ -106,13 +102,13 @@ print("100,000 values equal:", torch.equal(values, core(normal)))
 # %% [markdown]
 # 三行代码和 `quantcore` 一致。`core(normal)` 先量化、再反量化，得到的仍是浮点数，只是都落在[**网格**](glossary.ipynb#量化)（grid）上，这就是**伪量化**。
 #
-# 下面故意把每一步做错，看看后果怎样。
+# 下面故意把每一步做错。
 #
 # ### 先加零点，还是先舍入
 #
 # 许多教程里的代码算的是 $\operatorname{rint}(x/s + z)$：先加零点，后舍入。理由是：$z$ 是整数，先加后加都一样。
 #
-# **【预测】** $x = 0.5$，$s = 1$，$z = 1$，两种次序各得到多少？$z = 2$ 呢？
+# **【预测】** $x = 0.5$，$s = 1$，$z = 1$，两种次序各得到多少？$z = 2$ 呢？请填入 $z = 1$、先加零点的编码。
 
 # %%
 exercises.predict("zero-point-first")
@@ -136,7 +132,7 @@ for z in (1, 2):
 # %% [markdown]
 # $z = 1$ 时六个半整数的编码全都差 1，$z = 2$ 时一个也不差。
 #
-# “半整数那么少，谁会碰上？”float32 里确实很少，低精度浮点数里却很多：$x/s$ 在 $[0, 128)$ 里均匀分布、用 bfloat16 表示时，三个值里就有一个是半整数。所以 `quantcore` 遇到 bfloat16 和 float16，先转成 float32 再算。
+# 半整数在 float32 里确实很少，在低精度浮点数里却很多：$x/s$ 在 $[0, 128)$ 里均匀分布、用 bfloat16 表示时，三个值里就有一个是半整数。所以 `quantcore` 遇到 bfloat16 和 float16，先转成 float32 再算。
 #
 # ### 半整数有多少，二次舍入 ★
 #
@@ -153,7 +149,7 @@ for z in (1, 2):
 # \sum_{k \ge 1} 2^{-k} \cdot 2^{8-k-w} = 2^{8-w} \sum_{k \ge 1} 4^{-k} = \frac{2^{8-w}}{3}
 # $$
 #
-# **【预测】** 均匀分布时，bfloat16 和 float32 各有多少编码出错？数据换成正态分布、拉普拉斯分布（最大值同样缩放到 127），出错的会更多还是更少？
+# **【预测】** 用公式算一算：均匀分布时，float32 有多少编码出错？仍用 bfloat16，数据换成正态分布或拉普拉斯分布（最大值同样缩放到 127），出错的会更多、更少，还是一样多？请选后一问的答案。
 
 # %%
 exercises.predict("bfloat16-halves")
@@ -271,7 +267,7 @@ for name in ("rint", "half up"):
 #
 # `int(x / s)` 直接去掉小数部分，也就是截尾。误差 $e = x - \hat x$ 的绝对值落在 $[0, s)$ 里，不再是 $[0, s/2]$。误差均匀分布时，量化噪声功率是 $\sigma_q^2 = \frac1s \int_0^s e^2\,\mathrm{d}e = \frac{s^2}{3}$。
 #
-# **【预测】** 它是 $s^2/12$ 的几倍？相当于少了几位？数据换成正态分布，位宽从 8 减到 2，损失还一样大吗？
+# **【预测】** 它是 $s^2/12$ 的几倍？相当于少了几位（请填入）？数据换成正态分布，位宽从 8 减到 2，损失还一样大吗？
 
 # %%
 exercises.predict("truncation-bits")
@@ -321,7 +317,7 @@ print("low 8 bits     ", wrapped.tolist(), "  error", (u - wrapped).tolist())
 print("clamp          ", clipped.int().tolist(), "  error", (u - clipped).tolist())
 
 # %% [markdown]
-# 有饱和截断，超出多少就错多少；没有饱和截断，只要超出一点，就错整整 256。
+# 有饱和截断，超出多少就错多少；没有的话，只要超出一点，就错整整 256。
 #
 # > **三种“截断”，不是一回事。** 学过 C 语言的读者请留意：C 语言教材把宽整数转换成窄整数、丢掉高位，也叫“截断”。那种截断会绕回，恰好与本课的截断相反。以后单说“截断”，都指饱和截断。
 #
@@ -481,7 +477,7 @@ for name, count in zip(("bounded", "idempotent", "monotone", "zero exact"), pass
 #
 # 第 1 条要求没有截断。如果范围取数据的最小值和最大值，还会有值被截断吗？非对称时 $z$ 要舍入，整个网格平移了至多 $s/2$，范围的一端就可能超出最外面的重建值。
 #
-# **【预测】** 对称、非对称、`full_range=True` 三种情形，全体数据的最大误差各是几个 $s$？
+# **【预测】** 对称、非对称、`full_range=True` 三种情形，全体数据的最大误差各是几个 $s$？请填入最后一种。
 
 # %%
 exercises.predict("full-range-error")
@@ -534,7 +530,7 @@ for name, options, predicted in (
 #
 # 例如 $y = x^2$ 在 $x = 2.6$ 处，`x.grad` 是 $2x = 5.2$；写成 `x * x.detach()`，值不变，但第二个因子成了常数，`x.grad` 只有 2.6。
 #
-# **【计算】** 设 $y$ 写成 `x + (torch.round(x) - x).detach()`。$x = 2.6$ 时，$y$ 的值是多少？`x.grad` 是多少？
+# **【计算】** 设 $y$ 写成 `x + (torch.round(x) - x).detach()`。$x = 2.6$ 时，$y$ 的值是多少？`x.grad` 是多少？请填入 `x.grad`。
 
 # %%
 exercises.predict("slope-by-detach")
@@ -638,9 +634,9 @@ for name, f, predicted in (
 # %% [markdown]
 # ### 被截断的值，梯度为什么是 0
 #
-# 第一种写法只要一行，也很常见。不用掩码有什么害处？看一个最小的例子：最大的重建值是 1.5，目标是 3，够不着。损失是 $(\hat w - 3)^2$，学习率 0.1，从 $w = 1.5$ 出发。
+# 第一种写法只要一行，也很常见。不用掩码有什么害处？看一个最小的例子：$s = 0.5$，$z = 0$，编码从 $-4$ 到 3，最大的重建值是 1.5，目标是 3，够不着。损失是 $(\hat w - 3)^2$，学习率 0.1，从 $w = 1.5$ 出发。
 #
-# **【计算】** 走 1000 步，没有掩码和有掩码的 $w$ 各在哪里？
+# **【计算】** 走 1000 步，没有掩码和有掩码的 $w$ 各在哪里？请填入有掩码的 $w$。
 
 # %%
 exercises.predict("masked-weight")
@@ -941,10 +937,10 @@ for goal in (3.0, 0.0):
 # %% [markdown]
 # ## 练习
 #
-# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。还没有动手的题，检查只会说“还没有完成”。
 
 # %% [markdown]
-# **【操作】**（6 分钟，难度 1/3）写出 `my_codes(x, s, z, qmin, qmax)`：`x` 是 bfloat16 的张量，先转换成 float32 再算，返回 `torch.int32` 的编码。
+# **【操作】**（6 分钟，难度 1/3）写出 `my_codes(x, s, z, qmin, qmax)`：`x` 是 bfloat16 的张量，`s` 是浮点数，`z`、`qmin`、`qmax` 是整数。先把 `x` 转换成 float32 再算，返回 `torch.int32` 的编码。
 
 # %%
 def my_codes(x, s, z, qmin, qmax):
@@ -967,7 +963,7 @@ exercises.check("quantize-bfloat16", my_codes)
 # </details>
 
 # %% [markdown]
-# **【操作】**（5 分钟，难度 1/3）有人这样把灰度图像横向缩小一半，缩小几次以后图像变亮了。改正 `my_halved(rows)`：`rows` 是由 0 到 255 的整数组成的浮点矩阵，列数是偶数，返回相邻两列的平均值，舍入成整数，而且没有偏差。
+# **【操作】**（5 分钟，难度 1/3）有人用 `brightens` 那一行把灰度图像横向缩小一半，缩小几次以后图像变亮了。改正 `my_halved(rows)`：`rows` 是由 0 到 255 的整数组成的浮点矩阵，列数是偶数；返回相邻两列的平均值，舍入成整数，仍是浮点矩阵，列数减半。要求偏差大致抵消，不用随机数。
 
 # %%
 def my_halved(rows):
@@ -992,7 +988,7 @@ exercises.check("fix-the-average", my_halved)
 # </details>
 
 # %% [markdown]
-# **【操作】**（4 分钟，难度 1/3）写出 `my_values(q, s, z)`：`q` 是 `torch.uint8` 的编码，`z` 在 $[0, 255]$ 里，返回 float32 的重建值。
+# **【操作】**（4 分钟，难度 1/3）写出 `my_values(q, s, z)`：`q` 是 `torch.uint8` 的编码，`s` 是浮点数，`z` 是 $[0, 255]$ 里的整数，返回 float32 的重建值。
 
 # %%
 def my_values(q, s, z):
@@ -1014,7 +1010,7 @@ exercises.check("dequantize-uint8", my_values)
 # </details>
 
 # %% [markdown]
-# **【操作】**（6 分钟，难度 2/3）写出 `my_mask(x, s, z, qmin, qmax)`：返回布尔张量，梯度通过的地方是 `True`。按照 Q5，在舍入之后、截断之前的编码上判断。
+# **【操作】**（6 分钟，难度 2/3）写出 `my_mask(x, s, z, qmin, qmax)`：`x` 是 float32 的张量，`s` 是浮点数，`z`、`qmin`、`qmax` 是整数。返回与 `x` 同样形状的布尔张量，梯度通过的地方是 `True`。按照 Q5，在舍入之后、截断之前的编码上判断。
 
 # %%
 def my_mask(x, s, z, qmin, qmax):
@@ -1037,7 +1033,7 @@ exercises.check("gradient-mask", my_mask)
 # </details>
 
 # %% [markdown]
-# **【操作】**（8 分钟，难度 3/3）写出 `my_slope(x, s, qmin, qmax)`：$z = 0$，返回 $\partial\hat x/\partial s$，$\operatorname{rint}$ 的导数当作 1；`x` 是 float32 的张量，返回 float32 的张量。
+# **【操作】**（8 分钟，难度 2/3）不看 Q6，自己推导并写出 `my_slope(x, s, qmin, qmax)`：`x` 是 float32 的张量，`s` 是浮点数，$z = 0$。对 `x` 的每个元素返回 $\partial\hat x/\partial s$，$\operatorname{rint}$ 的导数当作 1，结果是 float32 的张量。
 
 # %%
 def my_slope(x, s, qmin, qmax):

@@ -43,21 +43,17 @@ from fractions import Fraction
 
 import torch
 
-from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
+from quantcore import QuantizationParams, UniformQuantizer
 from quantcore import exercises, explore, fixed_point_multiplier, integer_matmul
 from quantcore import samples, schematics, sqnr_db
+from quantcore.explore import fit
 from quantcore.integer import requantize
-
-
-def fit(x, bits, symmetric=True, **options):
-    scheme = QuantizationScheme.from_bits(bits)
-    return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
 
 # %%
 explore.set_language("zh")
 
 # %% [markdown]
-# 辅助函数 `fit(x, bits, symmetric)` 从数据 `x` 求出参数，返回有符号的量化器。
+# 前两章用过的 `fit(x, bits, symmetric)` 从数据 `x` 求出参数，返回有符号的量化器。
 #
 # ## 1 各框架的实现差异
 #
@@ -71,7 +67,7 @@ explore.set_language("zh")
 #
 # 用同一组棘手的数值逐一测试。取 $s = 1$，$z = 5$，UINT8。`torch.fake_quantize_per_tensor_affine` 返回反量化之后的值，加回 $z$ 才是编码。
 #
-# **【预测】** 五行里哪几行完全相同？$x = -2.5$ 那一列，各行得几？
+# **【预测】** 我们比较五行：`quantcore`，`torch.fake_quantize`，先加零点再舍入，四舍五入，向远离零的方向舍入。哪几行完全相同？$x = -2.5$ 那一列，各行得几？请填入最后一行的编码。
 
 # %%
 exercises.predict("half-away-code")
@@ -194,7 +190,7 @@ schematics.integer_layer()
 #
 # 缩放因子提到了求和号外面，里面全是整数。可是 $q - z$ 已经不是 8 位的数，而硬件里现成的是“8 位编码乘 8 位编码”的指令，所以要把括号展开。
 #
-# **【计算】** 取 $q_1 = (3, 5)$，$z_1 = 1$，$q_2 = (2, 4)$，$z_2 = 3$。先直接算 $\sum_k (q_{1,k} - 1)(q_{2,k} - 3)$，再把每个括号乘开，分别求和，看看由哪几部分组成。
+# **【计算】** 取 $q_1 = (3, 5)$，$z_1 = 1$，$q_2 = (2, 4)$，$z_2 = 3$。先直接算 $\sum_k (q_{1,k} - 1)(q_{2,k} - 3)$，再把每个括号乘开，分别求和，看看由哪几部分组成。请填入直接算的和。
 
 # %%
 exercises.predict("four-terms-sum")
@@ -294,7 +290,7 @@ for name, data in (("weight", w), ("input", x_train)):
 #
 # 这里要分清两种因子。第 1 项乘的是**编码** $q$，绝对值不超过 128；四项合起来等于 $\sum (q_1 - z_1)(q_2 - z_2)$，里面的 $q - z$ 是两个编码之差，绝对值可以达到 255，是一个 9 位的数。
 #
-# **【计算】** [量化方案](02_schemes.ipynb)一章说过，有的程序先在 16 位里加两个乘积，再加进 32 位的累加器。对编码 $q$，16 位能加几项？一个因子不取 $-128$ 呢？对 $q - z$ 呢？
+# **【计算】** [量化方案](02_schemes.ipynb)一章说过，有的程序先在 16 位里加两个乘积，再加进 32 位的累加器。对编码 $q$，16 位能加几项？一个因子不取 $-128$ 呢？对 $q - z$，两边都非对称呢？请填入最后一种的项数。
 
 # %%
 exercises.predict("int16-terms")
@@ -384,7 +380,7 @@ for name, estimate in (
 #
 # 求法只有两步。第一步，把 $M$ 反复乘 2，直到落在 $[\tfrac12, 1)$ 里，乘的次数就是 $n$。第二步，$m = \operatorname{rint}(2^{n} M \cdot 2^{31})$。$m$ 的舍入误差不超过 $\tfrac12$，而 $m \ge 2^{30}$，所以 $M$ 的相对误差不超过 $2^{-31}$。
 #
-# **【计算】** $M = 0.3$，求 $n$ 和 $m$。（$2^{31} = 2\,147\,483\,648$。）
+# **【计算】** $M = 0.3$，求 $n$ 和 $m$。（$2^{31} = 2\,147\,483\,648$。）请填入 $n$。
 
 # %%
 exercises.predict("multiplier-shift")
@@ -442,7 +438,7 @@ for value in (2**-0.5, 0.3, 0.0625, 2**-7.5):
 # %% [markdown]
 # 四个 $M$ 都与 `requantize` 相同。注释里说了，两步遇到半整数时规则不同，也都不是 $\operatorname{rint}$。
 #
-# **【计算】** $M = \tfrac12$（$m = 2^{30}$，$n = 0$），acc 取 $1, -1, 3, -3$，各得几？$M = \tfrac18$（$m = 2^{30}$，$n = 2$），acc 取 $4, -4, 12, -12$ 呢？
+# **【计算】** $M = \tfrac12$（$m = 2^{30}$，$n = 0$），acc 取 $1, -1, 3, -3$，各得几？$M = \tfrac18$（$m = 2^{30}$，$n = 2$），acc 取 $4, -4, 12, -12$ 呢？请填入 $M = \tfrac18$、acc 取 $-4$ 的结果。
 
 # %%
 exercises.predict("shifted-half")
@@ -473,7 +469,7 @@ def requantize_once(acc, m, n):  # acc m / 2^(31 + n), halves go up
     return (acc * m + (1 << (30 + n))) >> (31 + n)
 
 # %% [markdown]
-# **【预测】** 与 float64 算出的 $\operatorname{rint}(M \cdot \mathrm{acc})$ 相比，出错的编码会差多少？只舍入一次还会出错吗？
+# **【预测】** 与 float64 算出的 $\operatorname{rint}(M \cdot \mathrm{acc})$ 相比，舍入两次出错的编码最多差几（请填入）？只舍入一次还会出错吗？
 
 # %%
 exercises.predict("two-roundings")
@@ -616,11 +612,11 @@ for dropped in (None, 1, 2, 3):
 #
 # ### 缩放因子不能沿求和的方向变
 #
-# 如果每个 $k$ 有自己的 $s_k$，那么 $\sum_k s_k\,(q_{1,k} - z_1)(q_{2,k} - z_2)$ 里的 $s_k$ 提不到求和号外面，每一项都要先乘一个小数，整数乘法的好处就没有了。沿另外两个方向变化没有问题：权重的每一列（输出通道）可以有自己的 $s_2$，输入的每一行（一张图片、一个词元）可以有自己的 $s_1$。
+# 如果每个 $k$ 有自己的 $s_k$，那么 $\sum_k s_k\,(q_{1,k} - z_1)(q_{2,k} - z_2)$ 里的 $s_k$ 提不到求和号外面，每一项都要先乘一个小数，整数乘法的好处就没有了。沿另外两个方向变化呢？
 #
 # 这里 `w` 的形状是 `(512, 10)`，也就是（输入，输出），输出通道在第 1 维。
 #
-# **【预测】** 权重分别取 `axis=1`、`axis=0`，输入再取 `axis=0`（每行一个），`integer_matmul` 接受哪几种？
+# **【预测】** 权重取 `axis=1`；权重取 `axis=0`；权重取 `axis=1`，输入再取 `axis=0`（每行一个）。三种情形里，`integer_matmul` 接受哪几种？
 
 # %%
 exercises.predict("scale-along-sum")
@@ -639,6 +635,8 @@ for name, inputs, weights in (
         print(f"{name}  ValueError: {error}")
 
 # %% [markdown]
+# 权重的每一列（输出通道）可以有自己的 $s_2$，输入的每一行（一张图片、一个词元）可以有自己的 $s_1$：它们在一个和里是常数，提得到求和号外面。
+#
 # ## 6 准确率不是速度
 #
 # **【预测】** 还是两个 512×512 的矩阵相乘，下面六种做法谁最快，谁最慢？最后三行都用处理器的整数指令，其中 onnxruntime 的两行只差左边的编码有没有符号。
@@ -678,10 +676,10 @@ for name, make in {
 # %% [markdown]
 # ## 练习
 #
-# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。
+# 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。还没有动手的题，检查只会说“还没有完成”。
 
 # %% [markdown]
-# **【操作】**（8 分钟，难度 2/3）写出 `my_terms(q1, q2, z1, z2)`：`q1`、`q2` 是同样长的 `torch.int8` 张量，返回乘开后的四项（连同正负号），四个整数。四项之和应是 $\sum_k (q_{1,k} - z_1)(q_{2,k} - z_2)$。
+# **【操作】**（8 分钟，难度 2/3）写出 `my_terms(q1, q2, z1, z2)`：`q1`、`q2` 是同样长的一维 `torch.int8` 张量，`z1`、`z2` 是整数。按照 I1 的次序返回乘开后的四项（连同正负号），四个整数。四项之和应是 $\sum_k (q_{1,k} - z_1)(q_{2,k} - z_2)$。
 
 # %%
 def my_terms(q1, q2, z1, z2):
@@ -705,7 +703,7 @@ exercises.check("four-terms", my_terms)
 # </details>
 
 # %% [markdown]
-# **【操作】**（5 分钟，难度 2/3）写出 `my_accumulator(terms, largest_a, largest_b)`：`terms` 个乘积相加，两个因子的绝对值各不超过 `largest_a`、`largest_b`，有符号的累加器至少几位才不会溢出？
+# **【操作】**（5 分钟，难度 2/3）写出 `my_accumulator(terms, largest_a, largest_b)`：`terms` 个乘积相加，两个因子的绝对值各不超过 `largest_a`、`largest_b`，三个参数都是正整数。有符号的累加器至少几位才不会溢出？返回位数。
 
 # %%
 def my_accumulator(terms, largest_a, largest_b):
@@ -727,10 +725,10 @@ exercises.check("accumulator-bits", my_accumulator)
 # </details>
 
 # %% [markdown]
-# **【操作】**（5 分钟，难度 1/3）写出 `my_output(acc, m, z, qmin, qmax)`：`acc` 是整数，`m` 是浮点的乘数 $M$，按照 I3 返回输出的编码。
+# **【操作】**（5 分钟，难度 1/3）写出 `my_output(acc, M, z, qmin, qmax)`：`acc` 是已加偏置的整数和，`M` 是浮点的乘数 $M$，`z` 是输出的零点 $z_3$，`qmin`、`qmax` 是整数。按照 I3 返回输出的编码，一个整数。
 
 # %%
-def my_output(acc, m, z, qmin, qmax):
+def my_output(acc, M, z, qmin, qmax):
     return ...  # your code
 
 # %%
@@ -740,8 +738,8 @@ exercises.check("output-code", my_output)
 # <details><summary>参考答案</summary>
 #
 # ```python
-# def my_output(acc, m, z, qmin, qmax):
-#     return min(max(round(m * acc) + z, qmin), qmax)
+# def my_output(acc, M, z, qmin, qmax):
+#     return min(max(round(M * acc) + z, qmin), qmax)
 # ```
 #
 # 零点已经是输出的编码，不乘 $M$；加完零点才截断。
@@ -749,11 +747,11 @@ exercises.check("output-code", my_output)
 # </details>
 
 # %% [markdown]
-# **【操作】**（8 分钟，难度 3/3）有的芯片只有 16 位的乘法器。写出 `my_multiplier(m)`：把 $0 < M < 1$ 写成 $M \approx k \cdot 2^{-15} \cdot 2^{-n}$，整数 $k$ 在 $[2^{14}, 2^{15})$ 里，返回 $k$ 和 $n$。
+# **【操作】**（8 分钟，难度 3/3）有的芯片只有 16 位的乘法器。写出 `my_multiplier(M)`：把 $0 < M < 1$ 写成 $M \approx m \cdot 2^{-15} \cdot 2^{-n}$，整数 $m$ 在 $[2^{14}, 2^{15})$ 里；`M` 是浮点数，返回两个整数 $m$ 和 $n$。
 
 # %%
-def my_multiplier(m):
-    return ...  # k, n
+def my_multiplier(M):
+    return ...  # m, n
 
 # %%
 exercises.check("multiplier-16", my_multiplier)
@@ -762,12 +760,12 @@ exercises.check("multiplier-16", my_multiplier)
 # <details><summary>参考答案</summary>
 #
 # ```python
-# def my_multiplier(m):
+# def my_multiplier(M):
 #     n = 0
-#     while m < 0.5:
-#         m, n = 2 * m, n + 1
-#     k = round(m * 2**15)
-#     return (k, n) if k < 2**15 else (2**14, n - 1)
+#     while M < 0.5:
+#         M, n = 2 * M, n + 1
+#     m = round(M * 2**15)
+#     return (m, n) if m < 2**15 else (2**14, n - 1)
 # ```
 #
 # 恰好舍入到 $2^{15}$ 时要进位。相对误差不超过 $2^{-15}$。
@@ -775,7 +773,7 @@ exercises.check("multiplier-16", my_multiplier)
 # </details>
 
 # %% [markdown]
-# **【操作】**（10 分钟，难度 3/3）本章的右移把半整数向远离零的方向舍入。写一个取偶数的：`my_shift(y, n)`，`y` 是整数，$n \ge 0$，返回 $y/2^n$ 舍入到最近的整数，半整数取偶数。只用整数运算。
+# **【操作】**（10 分钟，难度 3/3）本章的右移把半整数向远离零的方向舍入。写一个取偶数的：`my_shift(y, n)`，`y` 和 `n` 是整数，`y` 可正可负，$n \ge 0$，返回 $y/2^n$ 舍入到最近的整数，半整数取偶数。只用整数运算。
 
 # %%
 def my_shift(y, n):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..params import QuantizationParams
 from ..quantizer import UniformQuantizer
-from ..samples import photograph
+from ..samples import distribution, photograph
 from .answers import Answers, choice, number
 from .kinds import Function
 
@@ -29,15 +29,17 @@ def zero_point_first() -> Answers:
 
 
 def bfloat16_halves() -> Answers:
-    """The percentage of wrong codes, uniform bfloat16 data and an odd zero point added first."""
-    digits = 8  # of a bfloat16, the hidden one included
-    return number(
-        100 * 2 ** (8 - digits) / 3,
-        tolerance=2,
-        as_float32=100 * 2 ** (8 - 24) / 3,
-        every_second=50,
-        every_one=100,
-    )
+    """Whether normal bfloat16 data have more wrong codes than uniform ones, z = 1 added first."""
+
+    def wrong(shape: str) -> float:
+        x = distribution(shape, 10**5)
+        v = (x / x.abs().max() * 127).bfloat16()
+        return (torch.round((v + 1).float()) != torch.round(v.float()) + 1).float().mean().item()
+
+    ratio = wrong("normal") / wrong("uniform")
+    right = "same" if abs(ratio - 1) < 0.1 else "more" if ratio > 1 else "fewer"
+    reasons = {"more": "halves_near_zero", "same": "any_data", "fewer": "sparser"}
+    return choice(right, **{reasons[key]: key for key in reasons if key != right})
 
 
 def photo_half_up() -> Answers:
@@ -260,7 +262,7 @@ EXERCISES = {
         },
         catches=(11,),
         minutes=8,
-        difficulty=3,
+        difficulty=2,
     ),
     "fix-the-average": Function(
         halved,

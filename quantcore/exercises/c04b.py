@@ -130,9 +130,9 @@ def swapped(q1: Tensor, q2: Tensor, z1: int, z2: int) -> tuple[int, ...]:
     return one, -z1 * int(q1.sum()), -z2 * int(q2.sum()), four
 
 
-def multiplier(m: float) -> tuple[int, int]:
-    """The integer in [2^14, 2^15) and n with m ≈ integer · 2^(-15) · 2^(-n)."""
-    mantissa, exponent = frexp(m)
+def multiplier(M: float) -> tuple[int, int]:
+    """The integer in [2^14, 2^15) and n with M ≈ integer · 2^(-15) · 2^(-n)."""
+    mantissa, exponent = frexp(M)
     whole = round(mantissa * 2**15)
     return (whole, -exponent) if whole < 2**15 else (2**14, -exponent - 1)
 
@@ -143,9 +143,9 @@ def without_carry(m: float) -> tuple[int, int]:
     return round(mantissa * 2**15), -exponent
 
 
-def output_code(acc: int, m: float, z: int, qmin: int, qmax: int) -> int:
+def output_code(acc: int, M: float, z: int, qmin: int, qmax: int) -> int:
     """The output's code of a sum."""
-    return min(max(round(m * acc) + z, qmin), qmax)
+    return min(max(round(M * acc) + z, qmin), qmax)
 
 
 def shift_even(y: int, n: int) -> int:
@@ -258,7 +258,6 @@ EXERCISES = {
             ),
             "power_fits": lambda terms, a, b: ceil(log2(terms * a * b)) + 1,
         },
-        catches=(12,),
         difficulty=2,
     ),
 }
