@@ -26,6 +26,14 @@ from .checks import (
 )
 from .schemes import QuantizationScheme, storage_dtype
 
+# The options of `from_tensor` for each layout that the course compares; channels are the rows,
+# and a group is 16 consecutive values of one.
+LAYOUTS: dict[str, dict[str, int]] = {
+    "per tensor": {},
+    "per channel": {"axis": 0},
+    "per group": {"group_size": 16},
+}
+
 
 @dataclass(frozen=True, eq=False)
 class QuantizationParams:

@@ -9,6 +9,8 @@ rint rounds halves to the even neighbour; z is added after rounding; / is a true
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,7 @@ from .checks import (
     require_out,
 )
 from .params import QuantizationParams
-from .schemes import unclamped_codes
+from .schemes import QuantizationScheme, unclamped_codes
 
 
 class UniformQuantizer:
@@ -158,6 +160,20 @@ class UniformQuantizer:
         if p.scale.max().item() * (p.qmax - p.qmin) < limit:
             return x
         return x.clamp_(-limit, limit)
+
+
+def fit(x: Tensor, bits: int, symmetric: bool = True, **options: Any) -> UniformQuantizer:
+    """The signed quantizer of `bits` bits whose parameters are found from x.
+
+    x        float tensor
+    options  what `QuantizationParams.from_tensor` takes besides: axis, group_size, method
+    Raises what `QuantizationScheme.from_bits` and `from_tensor` raise.
+
+    >>> fit(torch.tensor([-1.5, 0.5]), bits=2)(torch.tensor([-1.5, 0.5]))
+    tensor([-1.5000,  0.0000])
+    """
+    scheme = QuantizationScheme.from_bits(bits)
+    return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -127,3 +128,19 @@ def run_all(page) -> None:
             .every(p => /\\[\\d+\\]/.test(p.textContent))""",
         timeout=120_000,
     )
+
+
+def serious(page, scope: dict[str, list[str]]) -> list[str]:
+    """What axe finds seriously wrong; `scope` says which selectors it includes or excludes."""
+    spec = find_spec("axe_playwright_python")
+    if spec is None:
+        pytest.skip("the book extra is not installed: no axe_playwright_python")
+    page.evaluate(Path(spec.origin).with_name("axe.min.js").read_text("utf-8"))
+    found = page.evaluate(
+        "scope => axe.run(scope, {resultTypes: ['violations']}).then(r => r.violations)", scope
+    )
+    return [
+        f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}"
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]

@@ -28,6 +28,10 @@ HEADER = """\
 
 """
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?[^)]*\)")  # its file, and the place in it
+FOLD = {
+    language: f"<details><summary>{answer}</summary>\n\n"
+    for language, answer in (("zh", "参考答案"), ("en", "Answer"))
+}
 IGNORED = "nbval-ignore-output"
 
 

@@ -2,18 +2,16 @@
 
 import functools
 from html.parser import HTMLParser
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
 from books import CHAPTERS, EDITIONS, PAGES, ROOT, Visit, main_of
-from browser import needs_chromium
+from browser import needs_chromium, serious
 
 from book import formulas
 
-AXE = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js")
 MOST_BYTES = 4_000_000  # of a page
 
 
@@ -127,18 +125,11 @@ def test_the_text_is_there_within_a_second(book, browser):
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_violation(book, browser, scheme):
-    wrong, axe = [], AXE.read_text("utf-8")
+    wrong = []
     with Visit(browser, color_scheme=scheme) as visit:
         for edition, name in CHAPTERS if scheme == "dark" else PAGES:
             visit.page.goto((book / edition / f"{name}.html").as_uri())
             visit.page.evaluate("document.fonts.ready")
-            visit.page.evaluate(axe)
-            found = visit.page.evaluate(
-                "axe.run({exclude: ['math']}, {resultTypes: ['violations']})"
-            )
-            wrong += [
-                f"{edition}/{name}: {v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}"
-                for v in found["violations"]
-                if v["impact"] in ("serious", "critical")
-            ]
+            found = serious(visit.page, {"exclude": ["math"]})
+            wrong += [f"{edition}/{name}: {each}" for each in found]
     assert not wrong, "\n".join(wrong)

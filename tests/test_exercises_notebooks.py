@@ -6,7 +6,7 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from chapters import EDITIONS, NOTEBOOKS, code_cells, name_of, tags, write_chapter
+from chapters import EDITIONS, FOLD, NOTEBOOKS, code_cells, name_of, tags, write_chapter
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from notebooks import build
@@ -22,10 +22,6 @@ QUESTION = re.compile(r"【(预测|计算|操作)】|\[(Predict|Compute|Try)\]")
 TASK = {
     "zh": re.compile(r"\*\*【操作】\*\*（(\d+) 分钟，难度 ([123])/3）"),
     "en": re.compile(r"\*\*\[Try\]\*\* \((\d+) minutes, difficulty ([123])/3\)"),
-}
-FOLD = {
-    language: f"<details><summary>{answer}</summary>\n\n"
-    for language, answer in (("zh", "参考答案"), ("en", "Answer"))
 }
 SOLUTION = re.compile(r"```python\n(.*?)```", re.DOTALL)
 

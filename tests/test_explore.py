@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from quantcore import explore, samples
-from quantcore.explore.explorer import WIDGET, Control, Explorer
+from quantcore.explore.explorer import Control, Explorer
 from quantcore.explore.static import BUDGET, static_html
 from quantcore.information import error_report
+from quantcore.page import WIDGET
 from quantcore.sheet import Sheet
 from quantcore.words import label, option
 

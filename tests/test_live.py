@@ -1,8 +1,5 @@
 """Live figures in JupyterLab: names and alt texts, a restarted kernel, a notebook opened again."""
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import pytest
 from browser import (
     TOKEN,
@@ -10,6 +7,7 @@ from browser import (
     needs_chromium,
     new_page,
     open_notebook,
+    serious,
     wait_until_idle,
     write_notebook,
 )
@@ -87,16 +85,8 @@ def test_what_a_reader_cannot_see_is_said(lab):
 
 
 def test_axe_finds_nothing_serious_in_live_figures(lab):
-    if find_spec("axe_playwright_python") is None:
-        pytest.skip("the book extra is not installed: no axe_playwright_python")
     page, _ = lab
-    spec = find_spec("axe_playwright_python")
-    page.evaluate(Path(spec.origin).with_name("axe.min.js").read_text("utf-8"))
-    found = page.evaluate(
-        "axe.run({include: ['.qc-live']}, {resultTypes: ['violations']}).then(r => r.violations)"
-    )
-    serious = [v for v in found if v["impact"] in ("critical", "serious")]
-    assert not serious, [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious]
+    assert serious(page, {"include": [".qc-live"]}) == []
 
 
 def test_the_still_picture_hides_beside_a_live_one(lab):

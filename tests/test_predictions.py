@@ -1,19 +1,24 @@
 """Predictions: what each accepts, what it says, and that its lives say the same."""
 
 import json
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 import torch
-from browser import jupyterlab, needs_chromium, new_page, open_notebook, write_notebook
+from browser import (
+    jupyterlab,
+    needs_chromium,
+    new_page,
+    open_notebook,
+    serious,
+    write_notebook,
+)
 
 from book import build, preprocess
 from quantcore import exercises, words
 from quantcore.exercises import PREDICTIONS, clinic
 from quantcore.exercises.answers import choice, number, order, read_number
-from quantcore.exercises.prediction import WIDGET
 from quantcore.information import error_report
+from quantcore.page import WIDGET
 from quantcore.words import LANGUAGES, catalogue
 
 NAMES = list(PREDICTIONS)
@@ -245,21 +250,7 @@ def test_a_page_of_predictions_asks_nobody_and_reads_well(page):
     assert page.left == [] and page.problems == [] and page.url.endswith("/page.html")
     said = page.locator(".qc-said")
     assert all(s.get_attribute("aria-live") == "polite" for s in said.all())
-    assert serious(page, ".qc-prediction") == []
-
-
-def serious(page, where):
-    """What axe finds."""
-    spec = find_spec("axe_playwright_python")
-    if spec is None:
-        pytest.skip("the book extra is not installed: no axe_playwright_python")
-    page.evaluate(Path(spec.origin).with_name("axe.min.js").read_text("utf-8"))
-    found = page.evaluate(
-        f"axe.run({{include: ['{where}']}}, {{resultTypes: ['violations']}})"
-        ".then(r => r.violations)"
-    )
-    bad = [v for v in found if v["impact"] in ("critical", "serious")]
-    return [(v["id"], [n["html"] for n in v["nodes"]]) for v in bad]
+    assert serious(page, {"include": [".qc-prediction"]}) == []
 
 
 # ---- live -------------------------------------------------------------------------------------

@@ -7,14 +7,23 @@ import re
 
 import nbformat
 import pytest
-from chapters import IGNORED, NOTEBOOKS, code_cells, name_of, prose, put, tags, texts, write_chapter
+from chapters import (
+    FOLD,
+    IGNORED,
+    NOTEBOOKS,
+    code_cells,
+    name_of,
+    prose,
+    put,
+    tags,
+    texts,
+    write_chapter,
+)
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from book import formulas
 from notebooks import pace
 
-ANSWER = {"zh": "参考答案", "en": "Answer"}
-FOLD = "<details><summary>{}</summary>\n\n"
 LABELLED = re.compile(r"【(.*?)】|\[(Predict|Compute|Think|Try)\]")
 FORMER = re.compile(r"\*\*(先[猜算想看]|问一问|想一想|猜一猜|算一算|试一试)")
 TAGS = {"fold", "predict", IGNORED, "raises-exception"}
@@ -75,7 +84,7 @@ def questions(notebook, path):
 
 
 def answers(notebook, path):
-    form = FOLD.format(ANSWER[path.parent.name])
+    form = FOLD[path.parent.name]
     for i, text in texts(notebook):
         right, all_folds = text.count(form), text.count("<details")
         if right < all_folds or text.count("\n\n</details>") < all_folds:

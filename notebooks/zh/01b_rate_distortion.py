@@ -39,9 +39,10 @@ from itertools import product
 
 import torch
 
-from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
+from quantcore import QuantizationParams, UniformQuantizer
 from quantcore import entropy, exercises, explore, gaussian_distortion, lloyd_max, noise_power
 from quantcore import optimal_uniform, samples
+from quantcore.quantizer import fit
 from quantcore.schemes import round_to_levels
 from quantcore.sheet import BLUE, GRAY, GREEN, INK, PURPLE, RED, Sheet
 
@@ -68,11 +69,6 @@ def decibel(ratio):
 
 
 # %%
-def fit(x, bits, symmetric=True, **options):
-    scheme = QuantizationScheme.from_bits(bits)
-    return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
-
-
 def density(t):
     return torch.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
 

@@ -44,7 +44,7 @@ import torch
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import entropy, exercises, explore, float_levels, lloyd_max, nf4_levels
 from quantcore import pack_int4, samples, sqnr_db, unpack_int4
-from quantcore.explore import fit
+from quantcore.quantizer import fit
 from quantcore.schemes import format_levels, rint, round_to_levels
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
 

@@ -60,8 +60,8 @@ from torch.ao.quantization import MinMaxObserver
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import exercises, explore, noise_power, pack_int4, samples, schematics, sqnr_db
 from quantcore.calibration import METHODS
-from quantcore.explore import fit
 from quantcore.information import error_report
+from quantcore.quantizer import fit
 from quantcore.sheet import BLUE, GREEN, RED, Sheet
 
 # %%

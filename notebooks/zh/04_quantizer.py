@@ -37,7 +37,7 @@ import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import exercises, explore, samples, schematics
-from quantcore.explore import fit
+from quantcore.quantizer import fit
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
 
 # %%

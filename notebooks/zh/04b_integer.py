@@ -46,8 +46,8 @@ import torch
 from quantcore import QuantizationParams, UniformQuantizer
 from quantcore import exercises, explore, fixed_point_multiplier, integer_matmul
 from quantcore import samples, schematics, sqnr_db
-from quantcore.explore import fit
 from quantcore.integer import requantize
+from quantcore.quantizer import fit
 
 # %%
 explore.set_language("zh")

@@ -40,8 +40,8 @@ import torch
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import exercises, explore, noise_power, samples, sqnr_db, visualize_quantization
 from quantcore.exercises import clinic
-from quantcore.explore import fit
 from quantcore.information import error_report
+from quantcore.quantizer import fit
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
 from quantcore.visualization import density, draw_matrix, draw_quantization
 

@@ -56,8 +56,8 @@ from torch.nn import functional as F
 # %%
 from quantcore import QuantizationScheme, exercises, explore, fixed_point_multiplier, pack_int4
 from quantcore import samples, sqnr_db, unpack_int4
-from quantcore.explore import fit
 from quantcore.integer import requantize
+from quantcore.quantizer import fit
 from quantcore.sheet import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, SKY, Sheet
 from quantcore.survey import progress, report, survey
 

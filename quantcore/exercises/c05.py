@@ -4,33 +4,18 @@ from __future__ import annotations
 
 from functools import cache, partial
 from math import log10, sqrt
-from typing import Any
 
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
 from ..information import sqnr_db
-from ..params import QuantizationParams
-from ..quantizer import UniformQuantizer
+from ..params import LAYOUTS
+from ..quantizer import fit
 from ..samples import SHAPES, distribution
-from ..schemes import QuantizationScheme
 from . import clinic
 from .answers import Answers, choice, number
 from .kinds import Function, Settings
-
-LAYOUTS: dict[str, dict[str, int]] = {
-    "per tensor": {},
-    "per channel": {"axis": 0},
-    "per group": {"group_size": 16},
-}
-
-
-def fit(x: Tensor, bits: int, symmetric: bool = True, **options: Any) -> UniformQuantizer:
-    """The signed quantizer of that bit width for x."""
-    scheme = QuantizationScheme.from_bits(bits)
-    return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
-
 
 # ---- predictions ----------------------------------------------------------------------------
 

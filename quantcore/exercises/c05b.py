@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..information import sqnr_db
+from ..quantizer import fit
 from ..samples import distribution
 from .answers import Answers, choice, number
-from .c05 import fit
 from .kinds import Function
 
 LAYERS = {"conv1": (144, 16), "conv2": (4608, 32), "conv3": (9216, 32), "linear": (1280, 10)}

@@ -12,14 +12,14 @@ Like a prediction it is shown as widgets, as native inputs (QUANTCORE_STATIC=1),
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Callable, Sequence
 from math import ceil, log10
 from random import Random
 
 from .. import words
+from ..page import Asked
 from .answers import Answers, choice, number
-from .prediction import WIDGET, Prediction, joined, say
+from .prediction import Prediction, joined, say
 
 # How many formulas of each group an attempt has; the chapter that derives a group, or one code.
 GROUPS = {"N": 4, "S": 2, "P": 2, "Q": 1, "I": 1, "V": 1, "T": 1}
@@ -216,7 +216,7 @@ def exam_say(key: str) -> str:
     return words.entry("exam", "paper")[key]
 
 
-class Exam:
+class Exam(Asked):
     """An attempt; `attempt` counts from 1. Display it, or ask `score` and `again`."""
 
     def __init__(self, attempt: int = 1) -> None:
@@ -244,14 +244,10 @@ class Exam:
         missed = [q for q, g in asked if q.judge(None if g is None else str(g)) != "right"]
         return sorted({q.chapter for q in missed})
 
-    def bundle(self) -> dict[str, object]:
-        """What the cell shows, by its kinds."""
-        line = exam_say("unanswered").format(count=len(self.questions))
-        if os.environ.get("QUANTCORE_STATIC") == "1":
-            from .paper import static_html
-
-            return {"text/html": static_html(self), "text/plain": line}
-        return {WIDGET: self.widget()._repr_mimebundle_()[WIDGET], "text/plain": line}
+    @property
+    def unanswered(self) -> str:
+        """The line of text where nothing can be answered."""
+        return exam_say("unanswered").format(count=len(self.questions))
 
     def widget(self):
         """The inputs of the live page."""
@@ -259,13 +255,11 @@ class Exam:
 
         return paper.view(self)
 
-    def free(self) -> None:
-        """Called when the cell is run again, or deleted; there is nothing to let go of."""
+    def static_html(self) -> str:
+        """The inputs of a static page."""
+        from . import paper
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(self.bundle(), raw=True)
+        return paper.static_html(self)
 
 
 def report(score: int, count: int, chapters: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .. import words
+from ..page import is_static
 
 GIVEN, KEPT = ".given.json", ".progress.json"
 
@@ -23,7 +24,7 @@ GIVEN, KEPT = ".given.json", ".progress.json"
 def folder() -> Path | None:
     """The folder of the student's copies, or None where this kernel does not run in it."""
     here = Path.cwd()
-    if os.environ.get("QUANTCORE_STATIC") == "1" or not (here / GIVEN).is_file():
+    if is_static() or not (here / GIVEN).is_file():
         return None
     return here
 

@@ -22,19 +22,19 @@ def view(asked: Prediction) -> widgets.VBox:
     said = widgets.HTML()
     said.add_class("qc-line")  # which the page's script makes a live region
     kind = asked.answers.kind
-    inputs = {"number": _number, "choice": _choice, "order": _order}[kind](asked)
+    answers = inputs(asked, asked.label)
 
     def answer(*_) -> None:
-        given = [i.value for i in inputs]
+        given = [i.value for i in answers]
         text = asked.said(given if kind == "order" else given[0])
         said.value = f'<span style="white-space:normal">{html.escape(text)}</span>'
 
     button.on_click(answer)
-    for i in inputs:
+    for i in answers:
         # A text field tells of Enter in a message of its own.
         i.on_msg(lambda _, content, __: answer() if content.get("event") == "submit" else None)
     unit = [widgets.Label(asked.unit)] if asked.unit else []
-    row = widgets.HBox([*inputs, *unit, button], layout={"flex_flow": "row wrap"})
+    row = widgets.HBox([*answers, *unit, button], layout={"flex_flow": "row wrap"})
     # A number's name stands beside it; several inputs have it above them.
     above = widgets.Label(asked.label)
     above.add_class("qc-asked")
@@ -47,17 +47,14 @@ def view(asked: Prediction) -> widgets.VBox:
     return box
 
 
-def _number(asked: Prediction) -> list[widgets.Widget]:
-    return [widgets.Text(description=asked.label, **WIDE)]
-
-
-def _choice(asked: Prediction) -> list[widgets.Widget]:
+def inputs(asked: Prediction, name: str) -> list[widgets.Widget]:
+    """What an answer is given with: one input, or one for each place; `name` is a number's."""
+    if asked.answers.kind == "number":
+        return [widgets.Text(description=name, **WIDE)]
     options = [(text, key) for key, text in asked.options]
-    return [widgets.RadioButtons(options=options, value=None, **WIDE)]
-
-
-def _order(asked: Prediction) -> list[widgets.Widget]:
-    options = [("", ""), *((text, key) for key, text in asked.options)]
+    if asked.answers.kind == "choice":
+        return [widgets.RadioButtons(options=options, value=None, **WIDE)]
+    options = [("", ""), *options]
     places = range(1, len(asked.options) + 1)
     names = [words.entry("asking", "place").format(n=n) for n in places]
     return [widgets.Dropdown(options=options, value="", description=n, **WIDE) for n in names]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from copy import copy
 from string import Template
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import ipywidgets as widgets
 
 from .. import words
 from ..explore import cells
+from ..page import embedded
 from . import live, static
 from .exam import Exam, exam_say, report
 from .prediction import joined
@@ -69,11 +69,7 @@ def view(paper: Exam) -> widgets.VBox:
 
 
 def _row(question: Question) -> tuple[Question, widgets.Widget, widgets.HTML]:
-    if question.answers.kind == "number":
-        answer = widgets.Text(description=exam_say("answer"), **live.WIDE)
-    else:
-        options = [(text, key) for key, text in question.options]
-        answer = widgets.RadioButtons(options=options, value=None, **live.WIDE)
+    [answer] = live.inputs(question, exam_say("answer"))
     line = widgets.HTML()
     line.add_class("qc-line")
     return question, answer, line
@@ -160,6 +156,6 @@ def static_html(paper: Exam) -> str:
         title=html.escape(exam_say("attempt").format(attempt=paper.attempt)),
         forms="\n".join(forms),
         hand_in=html.escape(exam_say("hand-in")),
-        about=json.dumps(about, ensure_ascii=False).replace("<", "\\u003c"),
+        about=embedded(about),
         script=SCRIPT,
     )

@@ -11,17 +11,16 @@ minus sign, takes no order, and one question is 42 kB of script.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial, reduce
 
 from .. import words
+from ..page import Asked, is_static
 from . import keeping
 from .answers import Answers
 from .static import static_html
 
 say = partial(words.entry, "asking")
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def joined(*sentences: str) -> str:
@@ -29,7 +28,7 @@ def joined(*sentences: str) -> str:
     return reduce(lambda a, b: say("joined").format(first=a, then=b), filter(None, sentences))
 
 
-class Prediction:
+class Prediction(Asked):
     """One question about what the next cell will show. Display it, or ask `said(answer)`.
 
     name     the key of its words; "key/CASE" for one of several cases, whose words are shared
@@ -56,9 +55,8 @@ class Prediction:
 
     def feedback(self) -> dict[str, str]:
         """What is said to each answer, by the answer's name."""
-        static = os.environ.get("QUANTCORE_STATIC") == "1"
-        then = say("next-static") if static else say("next")
-        again = say("again-static") if static else say("again")
+        then = say("next-static" if is_static() else "next")
+        again = say("again-static" if is_static() else "again")
         # Cases share their words: what marks an answer is said where it is right, too.
         mark = self.words[str(self.answers.right)] if self.case else ""
         said = {"right": joined(self.words["right"], mark, then)}
@@ -85,13 +83,10 @@ class Prediction:
             keeping.note("predictions", self.name, name == "right")
         return self.feedback()[name]
 
-    def bundle(self) -> dict[str, object]:
-        """What the cell shows, by its kinds."""
-        unanswered = say("unanswered").format(label=self.label)
-        if os.environ.get("QUANTCORE_STATIC") == "1":
-            return {"text/html": static_html(self), "text/plain": unanswered}
-        view = self.widget()._repr_mimebundle_()
-        return {WIDGET: view[WIDGET], "text/plain": unanswered}
+    @property
+    def unanswered(self) -> str:
+        """The line of text where nothing can be answered."""
+        return say("unanswered").format(label=self.label)
 
     def widget(self):
         """The inputs of the live page."""
@@ -99,10 +94,6 @@ class Prediction:
 
         return live.view(self)
 
-    def free(self) -> None:
-        """Called when the cell is run again, or deleted; there is nothing to let go of."""
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(self.bundle(), raw=True)
+    def static_html(self) -> str:
+        """The inputs of a static page."""
+        return static_html(self)

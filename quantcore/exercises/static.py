@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-import json
 from string import Template
 from typing import TYPE_CHECKING
 
 from .. import words
+from ..page import embedded
 from .answers import SLACK
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def static_html(asked: Prediction) -> str:
     make = {"number": _number, "choice": _choice, "order": _order}[answers.kind]
     return PAGE.substitute(
         inputs=make(asked, html.escape(asked.label), button),
-        about=json.dumps(about, ensure_ascii=False).replace("<", "\\u003c"),
+        about=embedded(about),
         script=SCRIPT,
     )
 

@@ -6,7 +6,6 @@ In text the hints do not stand: they are folded, one step after the other, in th
 from __future__ import annotations
 
 import html
-import os
 import re
 from functools import partial
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .. import words
+from ..page import is_static
 from .kinds import SECONDS, Finding
 from .running import Failed
 
@@ -36,9 +36,8 @@ class Verdict:
     @property
     def head(self) -> str:
         """The first line."""
-        static = os.environ.get("QUANTCORE_STATIC") == "1"
         if self.status == "untouched":
-            return say("untouched-static" if static else "untouched")
+            return say("untouched-static" if is_static() else "untouched")
         return say(self.status).format(count=self.finding.count, seconds=f"{SECONDS:g}")
 
     @property

@@ -16,8 +16,8 @@ from torch import Tensor
 from .. import samples, visualization, words
 from ..calibration import METHODS
 from ..checks import require_float_tensor, require_matrix
-from ..params import QuantizationParams
-from ..quantizer import UniformQuantizer
+from ..params import LAYOUTS, QuantizationParams
+from ..quantizer import UniformQuantizer, fit
 from ..schemes import QuantizationScheme
 from ..sheet import Sheet
 from ..survey import progress
@@ -28,14 +28,6 @@ __all__ = [
     "accuracy", "calibration", "chord", "clipping", "formats", "granularity", "grid", "outlier",
     "photo", "quantization", "rate", "set_language", "shapes", "spectrum", "staircase", "workbench",
 ]  # fmt: skip
-
-GROUP = 16  # values that share a scale in the layout "per group"
-# The options of `from_tensor` for each layout; channels are the rows.
-LAYOUTS: dict[str, dict[str, int]] = {
-    "per tensor": {},
-    "per channel": {"axis": 0},
-    "per group": {"group_size": GROUP},
-}
 
 
 def set_language(language: str) -> None:
@@ -56,12 +48,6 @@ def check(name: str, start: bool) -> Control:
 
 def granularities() -> Control:
     return Control("granularity", tuple(LAYOUTS), "per tensor")
-
-
-def fit(x: Tensor, bits: int, symmetric: bool = True, **options) -> UniformQuantizer:
-    """The signed quantizer of that bit width for x."""
-    scheme = QuantizationScheme.from_bits(bits)
-    return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, symmetric, **options))
 
 
 def own(x: Tensor, name: str = "x") -> Tensor:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import os
 import threading
 import weakref
 from collections import deque
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
 
+from ..page import WIDGET, is_static
 from ..sheet import DPI, Sheet
 from ..words import describe, label
 from .static import static_html
@@ -32,7 +32,6 @@ MOST_STATES = 64  # what a static figure may hold
 DRAWING = threading.RLock()
 # The sheets drawn last, which keep their pixels (9 MB each) to be drawn again quickly.
 AWAKE: deque[weakref.ref[Sheet]] = deque(maxlen=3)
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Control(NamedTuple):
@@ -165,7 +164,7 @@ class Explorer:
         picture, and the text that says how to bring it to life.
         """
         alt, names = self.alt(self.start, self.line), [c.name for c in self.controls]
-        if os.environ.get("QUANTCORE_STATIC") == "1":
+        if is_static():
             return [({"text/html": static_html(self), "text/plain": alt}, {})]
         width, height = self.size
         about = {"image/png": {"width": width, "height": height, "alt": alt}, "controls": names}

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import html
 import json
-import os
 from contextlib import suppress
 from string import Template
 
 import ipywidgets as widgets
 
+from ..page import is_static
 from ..words import chosen, kept, label, option
 from . import cells
 from .explorer import DRAWING, Control, Explorer, LiveFrame
@@ -115,7 +115,7 @@ def install() -> None:
     from IPython import get_ipython
     from IPython.display import display
 
-    if get_ipython() is None or os.environ.get("QUANTCORE_STATIC") == "1":
+    if get_ipython() is None or is_static():
         return
     cells.watch()
     script = SCRIPT.substitute(unrun=json.dumps(label("unrun"), ensure_ascii=False))

@@ -10,6 +10,7 @@ from string import Template
 
 from PIL import Image
 
+from ..page import embedded
 from ..words import chosen, kept, label, option
 
 BUDGET = 1_500_000  # bytes of HTML that one figure may take
@@ -145,7 +146,7 @@ def static_html(explorer) -> str:
             f'aria-label="{html.escape(name)}"></audio></label>'
             for name, url in players
         ),
-        frames=json.dumps(entries, ensure_ascii=False).replace("<", "\\u003c"),
+        frames=embedded(entries),
         script=SCRIPT,
     )
 
