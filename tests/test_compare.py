@@ -12,7 +12,7 @@ from quantcore.sheet import Sheet
 from quantcore.words import label
 
 COMPARED = """quantization shapes workbench granularity calibration outlier staircase formats photo
-    chord""".split()
+    chord accuracy""".split()
 
 
 @pytest.fixture(autouse=True)
