@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 from importlib import metadata
 from pathlib import Path
 from zipfile import ZipFile
@@ -25,7 +26,10 @@ ROOT = Path(__file__).parents[1]
 WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 CHAPTERS = sorted(ROOT.glob("notebooks/*/00_start.py"))
 
-BUILDER = next((d.version for d in metadata.distributions(name="setuptools")), "0")
+# In the environment's own folder: once something has imported setuptools, sys.path holds the
+# packages that it brings along, too, in versions of their own.
+INSTALLED = list(metadata.distributions(path=[sysconfig.get_path("purelib")]))
+BUILDER = next((d.version for d in INSTALLED if d.name == "setuptools"), "0")
 
 pytestmark = pytest.mark.skipif(
     Version(BUILDER) < Version("77"),
@@ -54,7 +58,7 @@ def write_wheel(package: metadata.Distribution, folder: Path) -> None:
 def index(tmp_path_factory):
     """A folder of wheels of all that is installed, in the place of a network."""
     folder = tmp_path_factory.mktemp("index")
-    for package in metadata.distributions():
+    for package in INSTALLED:
         if package.name not in ("quantcore", "pip"):
             write_wheel(package, folder)
     return folder
@@ -87,7 +91,7 @@ def test_what_the_recipe_downloads_is_what_make_lab_installs(chapter, index, tmp
         shutil.copy(ROOT / name, tmp_path)
     for name in ("quantcore", "book"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    pins = (f"{package.name}=={package.version}\n" for package in metadata.distributions())
+    pins = (f"{package.name}=={package.version}\n" for package in INSTALLED)
     (tmp_path / "constraints.txt").write_text("".join(p for p in pins if "quantcore" not in p))
 
     command = [sys.executable, *shlex.split(download)]
