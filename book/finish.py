@@ -1,4 +1,4 @@
-"""mdBook's last step, after its HTML: what the pages refer to, and the search index.
+"""mdBook's last step, after its HTML: what the pages refer to, the search index, the decks.
 
 mdBook calls it with its context as JSON on standard input (`book.toml` says so). It has written
 the pages into a folder `html`, because there is more than this one output; they move up, so that
@@ -15,7 +15,9 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
-from book import cache, search, words
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # mdBook starts it elsewhere
+
+from book import cache, search, slides, words
 from book.preprocess import chapters
 
 EDITION = "edition.json"  # in each finished edition: its language and its pages
@@ -45,6 +47,7 @@ def main() -> None:
     language = config["book"].get("language", "en")
     speak(pages, language)
     search.write_index(pages, [f"{name}.html" for name in found])
+    slides.write(root, pages, Path(config["book"]["src"]), found, language)
     if serving:
         write_editions(pages, {})
         return

@@ -22,6 +22,7 @@ import nbformat
 
 from book import cache, formulas
 from book import words as catalogue
+from notebooks.tags import INSTRUCTOR, has_slides, tags
 
 ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 2  # notebooks executed side by side
@@ -76,7 +77,7 @@ def convert(context: dict, book: dict) -> None:
     language = config["book"].get("language", "en")
     for chapter, notebook in zip(found, notebooks, strict=True):
         words = catalogue.ours(language)
-        links = notebook_links(chapter["path"], source, words, config)
+        links = notebook_links(chapter["path"], source, words, config, has_slides(notebook))
         chapter["content"] = markdown(notebook, drawn, links, words)
 
 
@@ -205,6 +206,7 @@ def markdown(notebook, drawn: dict, links: str, words: dict[str, str]) -> str:
     from nbconvert import MarkdownExporter
     from traitlets.config import Config
 
+    notebook.cells = [c for c in notebook.cells if INSTRUCTOR not in tags(c)]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = LINK.sub(to_page, formulas.replace(cell.source, drawn))
@@ -274,9 +276,11 @@ def picture(output, kind: str) -> str:
     return f'\n<div class="output">\n{image}\n</div>\n'
 
 
-def notebook_links(path: str, source: Path, words: dict[str, str], config: dict) -> str:
-    """Links to the notebook itself, and to hosts that run it where a repository is named."""
+def notebook_links(path: str, source: Path, words: dict[str, str], config: dict, deck: bool) -> str:
+    """Links to the notebook, to its deck, and to hosts that run it where a repository is named."""
     links = [f'<a href="{Path(path).name}" download>{words["open"]}</a>']
+    if deck:
+        links.append(f'<a href="slides/{Path(path).stem}.html">{words["slides"]}</a>')
     settings = config.get("preprocessor", {}).get("notebooks", {})
     address = config.get("output", {}).get("html", {}).get("git-repository-url") or ""
     if match := re.fullmatch(r"https://github\.com/([^/]+/[^/]+?)(?:\.git)?/?", address):

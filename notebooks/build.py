@@ -7,6 +7,7 @@ Building an unchanged chapter again writes the same bytes, unless an output chan
 """
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,9 +20,14 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script too
+
+from notebooks.tags import FOLD, tags
+
 ROOT = Path(__file__).parent
+CHECK = re.compile(r'exercises\.check\("([^"]+)"')  # the cell that checks an exercise
+DIFFICULTY = re.compile(r"(?:难度 |difficulty )(\d)/3")  # of an exercise, which is its points
 WIDGET = "application/vnd.jupyter.widget-view+json"
-FOLD = "fold"  # the tag of a cell whose source JupyterLab and the book fold
 # Not jupytext's: JupyterLab would refuse to open a notebook that is newer than its source.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -44,11 +50,24 @@ def read_source(path: Path) -> nbformat.NotebookNode:
     notebook.metadata = nbformat.from_dict(METADATA)
     for number, cell in enumerate(notebook.cells):
         cell.id = f"{path.stem}-{number:03}"
-        kept = ("tags", "lines_to_next_cell")  # the second: how the .py is spaced
+        kept = ("tags", "slideshow", "lines_to_next_cell")  # the last: how the .py is spaced
         cell.metadata = {key: cell.metadata[key] for key in kept if key in cell.metadata}
-        if FOLD in cell.metadata.get("tags", ()):
+        if FOLD in tags(cell):
             cell.metadata["jupyter"] = {"source_hidden": True}
+    cells = notebook.cells
+    for task, stub, check in zip(cells, cells[1:], cells[2:], strict=False):
+        if found := CHECK.match(check.source):
+            points = int(DIFFICULTY.search(task.source)[1])
+            stub.metadata["nbgrader"] = grading(found[1], solution=True)
+            check.metadata["nbgrader"] = grading(f"check-{found[1]}", points=points)
     return notebook
+
+
+def grading(name: str, solution: bool = False, points: int = 0) -> dict:
+    """What nbgrader wants to know of a cell that a student fills in, or of the one that checks."""
+    about = {"grade_id": name, "schema_version": 3, "cell_type": "code", "task": False}
+    about |= {"solution": solution, "grade": not solution, "locked": not solution}
+    return about | ({} if solution else {"points": points})
 
 
 def run(notebook: nbformat.NotebookNode, folder: Path, timeout: int, **hooks) -> None:

@@ -20,6 +20,10 @@ import nbformat
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelspec import get_kernel_dict
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script too
+
+from notebooks.tags import INSTRUCTOR, tags
+
 ROOT = Path(__file__).parents[1]
 NAMES = {"zh": "中文", "en": "English"}  # of the editions, each in its own language
 GIVEN = ".given.json"  # in the folder of the copies: file name → digest of what was put there
@@ -31,6 +35,7 @@ def fresh(chapter: Path) -> nbformat.NotebookNode:
     And with links to the other editions, which stand in a copy alone: the book has a switch.
     """
     notebook = nbformat.read(chapter, as_version=4)
+    notebook.cells = [c for c in notebook.cells if INSTRUCTOR not in tags(c)]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

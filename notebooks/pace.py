@@ -17,7 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script too
 
-from notebooks.build import FOLD, ROOT, read_source
+from notebooks.build import ROOT, read_source
+from notebooks.tags import FOLD, INSTRUCTOR, tags
 
 PROSE, WORDS = 220, 140  # characters of Chinese a minute, words of another language
 QUESTION, SLIDER, READ = 2, 3, 0.7  # minutes
@@ -41,10 +42,12 @@ def minutes(notebook) -> dict[str, float]:
     taken: dict[str, float] = defaultdict(float)
     section, whole, starred = "", False, False  # starred: the section as a whole, or this part
     for cell in notebook.cells:
+        if INSTRUCTOR in tags(cell):
+            continue
         if cell.cell_type == "code":
             if section in HOMEWORK or INPUT.match(cell.source):
                 continue
-            live, folded = LIVE.search(cell.source), FOLD in cell.metadata.get("tags", ())
+            live, folded = LIVE.search(cell.source), FOLD in tags(cell)
             if section and (live or not folded):
                 taken[STAR if starred else section] += SLIDER if live else READ
             continue
@@ -69,8 +72,8 @@ def minutes(notebook) -> dict[str, float]:
 
 
 def promised(notebook) -> dict[str, int]:
-    """Section → minutes in the table at the chapter's top; the row that begins with ★, under ★."""
-    rows = ROW.findall(notebook.cells[0].source)
+    """Section → minutes in the chapter's first such table; the row that begins with ★, under ★."""
+    rows = next(filter(None, (ROW.findall(cell.source) for cell in notebook.cells)), [])
     return {STAR if name.startswith(STAR) else name: int(time) for name, time in rows}
 
 

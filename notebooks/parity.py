@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script too
 from book import formulas
 from notebooks.build import ROOT, read_source
 from notebooks.pace import FENCE
+from notebooks.tags import slide_type, tags
 
 SOURCE = "zh"
 GLOSSARY, REFERENCES = "glossary", "references"
@@ -260,8 +261,8 @@ def differences(here: Path, there: Path) -> Iterator[str]:
     if len(pair[0]) != len(pair[1]):
         yield f"{len(pair[0])} cells in {SOURCE}, {len(pair[1])} here"
     for i, (ours, theirs) in enumerate(zip(*pair, strict=False)):
-        a, b = ((cell.cell_type, cell.metadata.get("tags", [])) for cell in (ours, theirs))
-        found = [f"kind and tags: {a} in {SOURCE}, {b} here"] if a != b else []
+        a, b = ((cell.cell_type, tags(cell), slide_type(cell)) for cell in (ours, theirs))
+        found = [f"kind, tags and slide: {a} in {SOURCE}, {b} here"] if a != b else []
         if a[0] != b[0]:
             yield f"cell {i}: {found[0]}; what follows is compared when this is mended"
             return

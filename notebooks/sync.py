@@ -1,8 +1,9 @@
 """Bring the code of one edition into the others: `python notebooks/sync.py zh 03_params`.
 
-Code cells are copied with their tags, matched by position. The other edition keeps its text and
-its language. A chapter that it does not have yet is made, when it is named, with the text as it
-is, to be translated. Cells of different kinds are never matched: the chapter is then left alone.
+Code cells are copied with their tags, matched by position; of a text, what it is in a deck. The
+other edition keeps its text and its language. A chapter that it does not have yet is made, when it
+is named, with the text as it is, to be translated. Cells of different kinds are never matched: the
+chapter is then left alone.
 """
 
 import re
@@ -39,7 +40,11 @@ def synced(source: str, target: str, edition: str) -> str:
         i, longer = min(len(ours), len(theirs)), max(ours, theirs, key=len)
         where = "here" if longer is ours else "there"
         raise Differ(f"cell {i} is only {where}: {longer[i].splitlines()[1:2]}")
-    cells = [a if is_code(a) else b for a, b in zip(ours, theirs, strict=True)]
+    # Of a Markdown cell the first line: what it is in a deck.
+    cells = [
+        a if is_code(a) else a.partition("\n")[0] + "\n" + b.partition("\n")[2]
+        for a, b in zip(ours, theirs, strict=True)
+    ]
     return LANGUAGE.sub(f'explore.set_language("{edition}")', header + "".join(cells))
 
 

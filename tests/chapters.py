@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from book import formulas
 from notebooks import build
+from notebooks.tags import tags
 
 EDITIONS = sorted(path.parent for path in build.ROOT.glob("[!.]*/SUMMARY.md"))
 NOTEBOOKS = [path for edition in EDITIONS for path in sorted(edition.glob("*.ipynb"))]
@@ -61,10 +62,6 @@ def prose(text):
 def outputs(notebook):
     """(position in the notebook, output) of each output."""
     return [(i, output) for i, cell in code_cells(notebook) for output in cell.outputs]
-
-
-def tags(cell):
-    return cell.metadata.get("tags", [])
 
 
 def page(path):

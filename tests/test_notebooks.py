@@ -25,13 +25,13 @@ from chapters import (
     put,
     repair,
     right_chapter,
-    tags,
     texts,
 )
 
 from book import formulas
 from notebooks import build
 from notebooks.parity import CHINESE, GLOSSARY, REFERENCES
+from notebooks.tags import tags
 from quantcore import explore
 
 ENGLISH = re.compile(r"(?:[A-Za-z][A-Za-z’'-]*[,;:]? ){7,}[A-Za-z]+")  # no title of a menu

@@ -112,8 +112,8 @@ WRONG = [
     ('set_language("en")', 'set_language("zh")', 'cell 1: set_language("en") is the language'),
     ("\nx = 1\nprint(x)", "\nx = 1\nprint(3)", "cell 3: code: 'print(x)' in zh, 'print(3)' here"),
     ("\nx = 1\nprint(x)", "\nx = 1", "'print(x)' in zh, '(no line)' here"),
-    ('"predict", ', "", "cell 3: kind and tags: ('code', ['predict', 'nbval"),
-    ('# %% tags=["predict"', '# %% [markdown] tags=["predict"', "cell 3: kind and tags"),
+    ('"predict", ', "", "cell 3: kind, tags and slide: ('code', ['predict'"),
+    ('# %% tags=["predict"', '# %% [markdown] tags=["predict"', "cell 3: kind, tags and slide"),
     ("s^2}{12}", "s^2}{3}", r"cell 2 (Noise ★): formulas: only in zh: \sigma_q^2 = \frac"),
     ("$s/2$", "Half of it", "formulas: only in zh: s/2"),
     ("of $b$ bits", "of its bits", "symbols: only in zh: b"),
@@ -141,9 +141,14 @@ WRONG = [
     ("<details>", "", "folds: 1 in zh, 0 here"),
     ("**clipping**", "**saturation**", "terms: 饱和截断 is introduced, and 'clipping' is not said"),
     ("\n# %% [markdown]\n# ([Max", "\n# ([Max", "5 cells in zh, 4 here"),
+    (
+        "\n# %% [markdown]\n# ([Max",
+        '\n# %% [markdown] slideshow={"slide_type": "skip"}\n# ([Max',
+        "cell 4: kind, tags and slide: ('markdown', [], '-') in zh, ('markdown', [], 'skip') here",
+    ),
 ]  # fmt: skip
 RULES = {
-    "set_language", "code:", "kind and tags", "formulas", "symbols", "numbers", "names",
+    "set_language", "code:", "kind, tags and slide", "formulas", "symbols", "numbers", "names",
     "inline code", "code lines", "references", "headings", "questions", "list items", "table rows",
     "folds", "terms", "cells in",
 }  # fmt: skip

@@ -15,7 +15,6 @@ from chapters import (
     name_of,
     prose,
     put,
-    tags,
     texts,
     write_chapter,
 )
@@ -23,10 +22,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from book import formulas
 from notebooks import pace
+from notebooks.tags import INSTRUCTOR, slide_type, tags
 
 LABELLED = re.compile(r"【(.*?)】|\[(Predict|Compute|Think|Try)\]")
 FORMER = re.compile(r"\*\*(先[猜算想看]|问一问|想一想|猜一猜|算一算|试一试)")
-TAGS = {"fold", "predict", IGNORED, "raises-exception"}
+TAGS = {"fold", "predict", IGNORED, "raises-exception", INSTRUCTOR}
 LONGEST = 90  # minutes of a class, without what is marked ★ and the exercises
 # In formulas, and what to write instead.
 LETTERS = {
@@ -95,13 +95,19 @@ def tagged(notebook, path):
     for i, cell in enumerate(notebook.cells):
         if unknown := set(tags(cell)) - TAGS:
             yield f"cell {i}: nothing knows the tags {sorted(unknown)}"
-        if tags(cell) and cell.cell_type != "code":
-            yield f"cell {i}: only code is tagged"
+        if cell.cell_type == "code" and INSTRUCTOR in tags(cell):
+            yield f"cell {i}: what is for the instructor is text"
+        if cell.cell_type != "code" and set(tags(cell)) - {INSTRUCTOR}:
+            yield f"cell {i}: only code is tagged, and what is for the instructor"
+        if (INSTRUCTOR in tags(cell)) > (slide_type(cell) == "notes"):
+            yield f"cell {i} is for the instructor: its slide_type is notes"
 
 
 def predictions(notebook, path):
     text = ""
     for i, cell in enumerate(notebook.cells):
+        if INSTRUCTOR in tags(cell):
+            continue
         if cell.cell_type == "markdown":
             # A worked answer, folded, stands below the input for the question.
             text = text * cell.source.startswith("<details>") + cell.source
@@ -217,6 +223,8 @@ WRONG = [
     (answers, put("cells 4 source", SOLVED.replace("\n\n</details>", "</details>")), "ends"),
     (tagged, put("cells 3 metadata tags", ["predicted"]), "predicted"),
     (tagged, put("cells 4 metadata", {"tags": ["fold"]}), "only code"),
+    (tagged, put("cells 3 metadata tags", ["instructor"]), "is text"),
+    (tagged, put("cells 4 metadata", {"tags": ["instructor"]}), "slide_type is notes"),
     (predictions, put("cells 1 source", "## 1 噪声\n\n预测一下。"), "cell 3"),
     (predictions, lambda notebook: notebook.cells.insert(2, new_markdown_cell("好。")), "cell 4"),
     (unfolded, put("cells 2 metadata", {}), "Sheet("),

@@ -7,13 +7,14 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 开始：量化的基础与数学原理
 #
 # 我们想在自己的电脑上运行一个有 70 亿个参数的语言模型。模型的权重按 16 位浮点数存放，一个参数占 2 个字节，一共 14 GB。可是显卡只有 8 GB 显存，放不下。如果每个参数只用 8 位或者 4 位来存，放得下吗？存得这么粗，模型还能用吗？
 #
 # **量化**（quantization）就是这样一种存法：先选定有限个整数，再用这些整数去近似表示范围内的实数。字节省下来了，精度也丢了一部分。丢了多少？能不能算出来？什么时候算出来的结果不可靠？这门课就回答这三个问题。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **学完这一章，你能：**
 #
 # - 算出一个模型量化以后占多少字节，缩放因子也计算在内；
@@ -21,7 +22,8 @@
 # - 手算一个数的量化和反量化，认得全课通用的记号；
 # - 用五个问题描述任何一种量化方法，并说出这门课讲到哪里；
 # - 说出网络的一层在算什么，卷积为什么也是矩阵乘法。
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # | 部分 | 时间 |
 # |:--|:--|
 # | 一个放不下的模型 | 10 分钟 |
@@ -36,21 +38,21 @@
 #
 # 练习留到课后，附录供查阅，都不占上课的时间；其余各节一共 70 分钟。运行代码时如果出现 `No module named` 或者别的错误，请先看附录里的“环境检查”。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import exercises, explore, samples, schematics, sqnr_db
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 全部数学运算都实现在 `quantcore` 里。这是一个很小的 Python 包，与数学有关的部分不到两千行，有兴趣的读者可以通读。
 #
 # 下一行决定控件上的文字用哪种语言。图中的文字统一用英文和符号，以免个别电脑因为缺少中文字体而显示成方框；英文标签的中文释义见附录里的对照表。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 explore.set_language("zh")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 一个放不下的模型
 #
 # 许多开源的语言模型有 70 亿个左右的参数，名字里常写作 7B（7 billion）。训练时，参数通常用 32 位浮点数（float32）存放；发布的模型大多改成了 16 位（float16 或 bfloat16）。
@@ -61,22 +63,27 @@ explore.set_language("zh")
 # \frac{N\,b}{8} \ \text{bytes}
 # $$
 # 〔[N1](06_summary.ipynb#公式总表)〕
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 如果把权重量化成 8 位或 4 位的整数，除了整数本身，还要存下整数和实数之间的换算关系。常见的做法是每 128 个权重共用一个 16 位的**缩放因子**（scale），摊到每个权重上是 $16/128 = 0.125$ 位。缩放因子怎样定、为什么要这样分组，[量化参数](03_params.ipynb)一章再讲。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **【预测】** 16 位、8 位、4 位三种存法，连同缩放因子，各占多少 GB？8 GB 的显卡放得下哪几种？这里 1 GB 是 $10^9$ 字节。
 
 # %%
 exercises.predict("model-size")
 
-# %% [markdown]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 让学生先写数，再举手：14 GB、7 GB、3.5 GB 各有几人？常见的错误是忘了除以 8，得 112 GB。请一个人说出缩放因子摊到每个权重上是几位。2 分钟。
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 70 亿个参数，每个 16 位，占 $7 \times 10^9 \times 16 / 8$ 字节，即 14 GB，放不下。8 位占 7 GB，加上缩放因子是 7.11 GB；4 位占 3.5 GB，加上缩放因子是 3.61 GB，是 16 位的四分之一稍多。这两种都放得下。
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 parameters, group, card = 7e9, 128, 8e9
 print("bits   weights, GB   scales, GB   total, GB   bits/weight   fits in 8 GB")
 for bits in (32, 16, 8, 4):
@@ -88,16 +95,17 @@ for bits in (32, 16, 8, 4):
         f" {8 * total / parameters:13.3f}   {total <= card}"
     )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 放得下权重，还不等于能够运行。计算时的中间结果也要占显存，模型读入的文字越长，占得越多。8 位的权重只给中间结果留下不到 1 GB，4 位留下 4 GB 多。
 #
 # 4 位的整数只有 16 个不同的值，共用一个缩放因子的 128 个权重，量化以后至多有 16 个不同的值。这样的模型为什么还能用？要回答这个问题，得先知道误差有多大，它从哪里来，怎样才能让它变小。我们从一个更小的例子看起。
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 第一个滑块
 #
 # 设数据落在区间 $[-1, 2]$ 里。我们用 $b$ 位的整数去表示这些数据，$b$ 叫**位宽**（bit width）。$b$ 位的整数有 $2^b$ 个，所以量化以后至多有 $2^b$ 个不同的取值。每一个这样的取值叫一个**量化级**（level），相邻两个量化级的距离叫**步长**（step）。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **【预测】** 现在 $b = 3$。如果把 $b$ 调到 4：
 #
 # 1. 量化级有几个？
@@ -106,29 +114,32 @@ for bits in (32, 16, 8, 4):
 # %%
 exercises.predict("step-ratio")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 1. $2^4 = 16$ 个，是原来的两倍。
 # 2. 不会，步长比原来的一半还小一点。8 个量化级之间有 7 个间隔，16 个量化级之间有 15 个间隔，所以步长从 $3/7$ 变成 $3/15$，是原来的 $7/15$。位宽越大，这个比就越接近 $1/2$。
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **【操作】** 拖动“位宽 b”，勾选或取消“对称”。也可以用键盘：按 Tab 键移到控件上，再按方向键。滑块不动的话，看附录里的“滑块不动，怎么办”。
 
 # %%
 explore.staircase(bits=3, symmetric=False)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **怎么读这张图。**
 #
 # - 左图：横轴是原来的值 $x$，纵轴是量化以后的值 $\hat x$（读作“x 帽”）。水平的一段是一级台阶，落在同一级台阶里的 $x$，量化以后就无法再区分。虚线是 $\hat x = x$。
 # - 右图：绿线是误差 $x - \hat x$ 除以步长。在台阶覆盖的范围里，绿线总在 $\pm\tfrac12$ 之间。超出范围以后，$\hat x$ 不再变化，误差一路增大，绿线走出了图的上下边。把超出范围的值一律压到最外面的量化级，叫**饱和截断**（clipping，也叫限幅、饱和），以后简称截断。
 # - 右图的橙线在范围里是 1，在范围外是 0。橙线是训练时用的梯度，到[均匀量化器](04_quantizer.ipynb)一章再讲。
 # - 图下的一行数字依次是：缩放因子 $s$（这里就是步长）、零点 $z$、量化级的个数、最大的量化级。
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 最大的量化级是 2.143，比数据的最大值 2 还大一点。这不是画错了：零点 $z$ 必须是整数，舍入 $z$ 的时候，所有的量化级跟着一起平移，平移的距离不超过半个步长。[量化参数](03_params.ipynb)一章会推导这个距离。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **【思考】** 勾上“对称”，步长变大了。量化级的个数没有变，步长为什么变大？
 #
 # <details><summary>参考答案</summary>
@@ -136,7 +147,8 @@ explore.staircase(bits=3, symmetric=False)
 # 对称量化的正负两侧等宽。数据最小只到 $-1$，台阶却一直铺到 $-2$ 以下，负侧最外面的几级就浪费了，余下的几级只好分得更开。该不该用对称量化，是[量化参数](03_params.ipynb)一章的问题。
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **步长的公式。** 记数据的两端是 $x_{\min}$ 和 $x_{\max}$。$2^b$ 个量化级之间有 $2^b - 1$ 个间隔，所以非对称量化的步长是
 #
 # $$
@@ -146,7 +158,7 @@ explore.staircase(bits=3, symmetric=False)
 #
 # 例如 $b = 2$ 时 $s = 3/3 = 1$。运行下面的单元格来验证：左边一列按公式计算，右边一列是 `quantcore` 从数据得到的。
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 x = torch.tensor([-1.0, 2.0])
 print("b   levels   s predicted   s measured")
 for b in range(2, 9):
@@ -154,7 +166,7 @@ for b in range(2, 9):
     params = QuantizationParams.from_tensor(x, scheme, symmetric=False)
     print(f"{b}   {scheme.levels:6}   {3 / (2**b - 1):11.5f}   {params.scale.item():10.5f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## 一个数的旅程
 #
 # 现在跟着一个数走完全程。去的时候，实数 $x$ 变成整数 $q$，$q$ 叫**编码**（code）：
@@ -180,16 +192,16 @@ for b in range(2, 9):
 #
 # 下图上面是实数轴，蓝色的一段是数据的范围；下面是整数轴，每个编码正对着它所代表的重建值。红线把实数 0 和零点连在一起，蓝色的箭头是 $x = 0.7$ 的去向。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 schematics.number_line()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **【计算】** 取 $x = 0.7$，采用上面的 3 位非对称量化器：数据的范围是 $[-1, 2]$，编码从 $-4$ 到 3。拿笔算一算 $s$、$z$、$q$、$\hat x$ 和误差 $e = x - \hat x$ 各是多少。零点用 $z = \operatorname{rint}(q_{\min} - x_{\min}/s)$ 计算，这个式子在[量化参数](03_params.ipynb)一章推导。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.predict("code-by-hand")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>参考答案</summary>
 #
 # 缩放因子 $s = 3/7$，零点 $z = \operatorname{rint}(-4 + 7/3) = \operatorname{rint}(-1.67) = -2$。
@@ -200,7 +212,7 @@ exercises.predict("code-by-hand")
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "skip"}
 s, z, qmin, qmax = 3 / 7, round(-4 + 7 / 3), -4, 3
 q = min(max(round(0.7 / s) + z, qmin), qmax)
 by_hand = [s, z, q, s * (q - z), 0.7 - s * (q - z)]
@@ -212,7 +224,7 @@ measured += [three_bits(value), value - three_bits(value)]
 for name, a, m in zip(["s", "z", "q", "x̂", "e"], by_hand, measured):
     print(f"{name}   predicted {a:8.4g}   measured {m.item():8.4g}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### 三个类，各管一件事
 #
 # 上面的代码用到了三个类，全课都用这三个类。
@@ -227,7 +239,7 @@ for name, a, m in zip(["s", "z", "q", "x̂", "e"], by_hand, measured):
 #
 # 量化器有三种用法：`quantizer.quantize(x)` 返回编码，是整数类型的张量；`quantizer.dequantize(q)` 由编码返回重建值；`quantizer(x)` 把两步合在一起，直接从 $x$ 得到 $\hat x$，叫做**伪量化**（fake quantization），因为返回的仍然是浮点数。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, QuantizationScheme.INT4))
 codes = quantizer.quantize(x)
 print("symmetric by default: z =", quantizer.params.zero_point.item())
@@ -235,7 +247,7 @@ print("quantize   ", codes)
 print("dequantize ", quantizer.dequantize(codes))
 print("both       ", quantizer(x))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### 一批数的误差
 #
 # 一个数的误差是 $e$。一批数的误差要看平均：误差平方的平均值叫**量化噪声功率**（quantization noise power），记作 $\sigma_q^2$（读作“西格玛 q 方”）。这里“功率”就是平方的平均值，信号 $x$ 的功率是 $x^2$ 的平均值。两个功率之比叫**量化信噪比**（signal-to-quantization-noise ratio，SQNR），通常取对数，以分贝（dB）为单位：
@@ -251,24 +263,24 @@ print("both       ", quantizer(x))
 #
 # **【预测】** 一万个服从标准正态分布的数，做 8 位对称量化，SQNR 大约是 20 dB、40 dB，还是 80 dB？
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.predict("sqnr-of-8-bits")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>参考答案</summary>
 #
 # 大约 40 dB，也就是噪声功率约为信号功率的万分之一。
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "skip"}
 w = samples.distribution("normal")
 eight_bits = UniformQuantizer(QuantizationParams.from_tensor(w, QuantizationScheme.INT8))
 noise = (w - eight_bits(w)).double().square().mean()
 by_formula = 10 * torch.log10(w.double().square().mean() / noise)
 print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, eight_bits(w)):.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 许多资料里说“每位约 6 dB”，照这句话，8 位应该有 48 dB。这里只有 41 dB，差得不少。差在哪里，[信息论基础](01_information_theory.ipynb)一章会算清楚。
 #
 # ### 记号
@@ -308,7 +320,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | $W$，$X$ | 权重矩阵，输入矩阵 | 本章，[只用整数](04b_integer.ipynb) |
 # | $F_k$ | 离散傅里叶变换（DFT）的第 $k$ 个系数 | [可视化分析](05_visualization.ipynb) |
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## 量化的全景图
 #
 # 论文和推理引擎里的量化方法有几十种，名字各不相同，可是都在回答同样的五个问题。
@@ -333,7 +345,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 #
 # **这门课不做什么。** 这门课讲的是量化本身的数学，以及怎样用测量去验证。课程不教某个推理引擎的用法，也不写 GPU 上的低位宽算子，所以不比较真实的推理速度。大语言模型的专门方法（GPTQ、AWQ、SmoothQuant 等）只在[总结](06_summary.ipynb)一章介绍思路和出处。矢量量化只提到为止；梯度和优化器状态的量化，以及剪枝、蒸馏、低秩分解等其他压缩方法，都不在课程之内。
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## 课程地图与学习方法
 #
 # ### 需要的准备
@@ -393,7 +405,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 #
 # 两列一致，说明什么？说明在这一批数据上、在这些条件下，公式的预测和实测没有看得见的差别。两列一致不能证明公式在别的条件下也成立，也不说明你已经学会了。能够不看代码、自己算出左列，才算学会。两列有时不一致，那里多半是公式的前提被打破了，也正是最值得读的地方。
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## 网络的最少知识
 #
 # 课程里的例子来自真正的神经网络。读懂这些例子，只需要下面几点。
@@ -416,10 +428,10 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 #
 # **【计算】** 一个卷积层的权重形状是 `(32, 16, 3, 3)`。写成矩阵 $W$，有几行几列？
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.predict("convolution-columns")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>参考答案</summary>
 #
 # 32 行，每行对应一个输出通道；$16 \times 3 \times 3 = 144$ 列，也就是一小块图像展平以后的长度。
@@ -428,7 +440,7 @@ exercises.predict("convolution-columns")
 #
 # 用一个小例子验证：2 个输入通道，3 个输出通道，图像是 4 行 4 列，四周填充一圈 0。左列把图像的小块展平，做矩阵乘法；右列是 torch 的卷积。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from torch.nn import functional
 
 image = torch.arange(32.0).view(2, 4, 4)  # channels, rows, columns
@@ -444,7 +456,7 @@ for channel in range(3):
     print(f"channel {channel}, row 1, column 1:   predicted {p:6.0f}   measured {m:6.0f}")
 print("largest difference:", (predicted - measured).abs().max().item())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **【预测】** 三种层都有 16 个输入通道、32 个输出通道。下面输出的三个形状里，32 各在第几维？
 #
 # <details><summary>参考答案</summary>
@@ -453,27 +465,27 @@ print("largest difference:", (predicted - measured).abs().max().item())
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "skip"}
 layers = torch.nn.Linear(16, 32), torch.nn.Conv2d(16, 32, 3), torch.nn.ConvTranspose2d(16, 32, 3)
 for layer in layers:
     print(f"{type(layer).__name__:16}", tuple(layer.weight.shape))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## 练习
 #
 # 这些练习留到课后做。每一题先写答案，再运行下一个单元格检查；检查不通过时，会给出最小的反例和提示。还没有动手的题，检查只会说“还没有完成”。
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **【操作】**（6 分钟，难度 1/3）写出 `my_journey(x, s, z, qmin, qmax)`：`x` 和 `s` 是浮点数，零点 `z` 和编码的两端 `qmin`、`qmax` 是整数，返回 `x` 的重建值 $\hat x$，也是一个数。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_journey(x, s, z, qmin, qmax):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("a-numbers-journey", my_journey)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>参考答案</summary>
 #
 # ```python
@@ -486,20 +498,20 @@ exercises.check("a-numbers-journey", my_journey)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **【操作】**（6 分钟，难度 2/3）体温计的量程是 35 ℃ 到 42 ℃，要求误差不超过 0.0625 ℃，至少几位？写出一般的 `my_bits(lo, hi, error)`：最外面的两个量化级放在 `lo` 和 `hi` 上，误差不超过 `error`，返回最少的位数。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import math
 
 
 def my_bits(lo, hi, error):
     return ...  # your code; math.ceil rounds up
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("bits-for-an-error", my_bits)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>参考答案</summary>
 #
 # ```python
@@ -515,17 +527,17 @@ exercises.check("bits-for-an-error", my_bits)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **【操作】**（4 分钟，难度 1/3）写出 `my_gigabytes(parameters, bits, group, scale_bits)`：每个权重 `bits` 位，每 `group` 个权重共用一个 `scale_bits` 位的缩放因子，返回一共多少 GB（$10^9$ 字节）。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_gigabytes(parameters, bits, group, scale_bits):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("model-gigabytes", my_gigabytes)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>参考答案</summary>
 #
 # ```python
@@ -538,17 +550,17 @@ exercises.check("model-gigabytes", my_gigabytes)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **【操作】**（5 分钟，难度 1/3）不用 `sqnr_db`，写出 `my_sqnr(x, x_hat)`：`x` 和 `x_hat` 是同样形状的浮点张量，返回 SQNR，单位 dB。对数可以用 `torch.log10`。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_sqnr(x, x_hat):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("sqnr-by-hand", my_sqnr)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>参考答案</summary>
 #
 # ```python
@@ -561,18 +573,18 @@ exercises.check("sqnr-by-hand", my_sqnr)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### 讨论
 #
 # **【思考】** 用 3 位存体温，存考试成绩，你会怎样选范围？两种数据的选法为什么不同？
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 全课做到了哪里，运行下面的单元格就知道：
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.progress()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## 小结
 #
 # - 量化先选定有限个整数，再用这些整数去近似表示范围内的实数。量化的式子是 $q = \operatorname{clamp}(\operatorname{rint}(x/s) + z,\, q_{\min},\, q_{\max})$，反量化的式子是 $\hat x = s\,(q - z)$。
@@ -583,14 +595,14 @@ exercises.progress()
 #
 # 下一章：[信息论基础](01_information_theory.ipynb)。
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## 附录
 #
 # ### 环境检查
 #
 # 选中下面的单元格，按 Shift + Enter 运行。它读取仓库里的 `pyproject.toml`，把课程要求的版本范围和这台电脑上安装的版本逐个比较。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -606,7 +618,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
     except PackageNotFoundError:
         print(f"{need.name:14}", "MISSING")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 如果每一行都是 `OK`，环境就没有问题。否则查这张表：
 #
 # | 看到的 | 意思 | 怎么办 |
@@ -620,7 +632,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 #
 # 不用 `make` 也可以：在自己的虚拟环境里运行 `pip install -c constraints.txt -e ".[lab]"`，安装的是同样的版本。
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### 滑块不动，怎么办
 #
 # | 现象 | 原因 | 办法 |
@@ -635,7 +647,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 # | 滑块能动，图不变 | 内核在忙，或者已经停止 | 看右上角的内核状态；菜单 Kernel → Restart Kernel and Run All Cells |
 # | 图下出现一行“出错了” | 计算时出了错，原因就写在那里 | 按照提示修改；改不好就重启内核，从头运行 |
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### 你的副本
 #
 # `make lab` 打开的是 `my/zh/` 里的笔记本。它们是从 `notebooks/zh/` 复制来的，输出已经清空，归你一个人使用。先预测，再运行，答案这时才会出现。
@@ -646,7 +658,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 # - **第二天再打开。** 文字、代码、输出和图都存下来了。滑块要等你重新运行那个单元格，才会出现。
 # - **想看运行过的样子。** 在左边的文件列表里回到根目录，打开 `notebooks/zh/` 里同名的笔记本。那里只看，不要运行。
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### 我的数字不一样
 #
 # `notebooks/zh/` 里的笔记本保存着输出，是在另一台电脑上计算的。拿你的副本和它对照，有的输出应该相同，有的不会相同。
@@ -665,10 +677,10 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 #
 # **【预测】** 后面的单元格输出三行，从上到下各是 `True` 还是 `False`？
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.predict("three-lines")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>参考答案</summary>
 #
 # 第一行是 `False`：浮点加法不满足结合律，换一个次序，结果就差一点点。处理器的核数、指令集，以及 GPU，都会改变求和的次序。
@@ -679,12 +691,12 @@ exercises.predict("three-lines")
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "skip"}
 print((0.1 + 0.2) + 0.3 == 0.1 + (0.2 + 0.3))
 print(f"{(0.1 + 0.2) + 0.3:.3g}" == f"{0.1 + (0.2 + 0.3):.3g}")
 print(torch.equal(samples.distribution("normal", seed=0), samples.distribution("normal", seed=0)))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 如果“不会变”的数变了，按这个顺序检查：
 #
 # 1. 菜单 Kernel → Restart Kernel and Run All Cells。单元格没有按顺序运行，是最常见的原因。
@@ -693,7 +705,7 @@ print(torch.equal(samples.distribution("normal", seed=0), samples.distribution("
 # 4. 运行 `make test`。如果测试通过，你的电脑和课程就没有问题，差别出在你改过的地方；如果没有通过，测试会说明是哪个单元格不同。
 # 5. 新的副本也不同，或者 `make test` 没有通过，那就是这门课的错。请到仓库里报告，附上那个单元格的输出和 `pip list` 的结果。
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### 没有网络
 #
 # 安装完成以后，全课不需要网络。数据都在本地：照片和手写数字随 scikit-learn 一起安装，和弦由程序合成，其余的是用种子生成的随机数。笔记本就在仓库里，图和滑块也不从网上取任何东西，JupyterLab 也不去查询新闻和更新。
@@ -718,7 +730,7 @@ print(torch.equal(samples.distribution("normal", seed=0), samples.distribution("
 #
 # 两条命令安装的是同样的包，`make test` 会照着做一遍。在 Windows 上，第一条命令里的 `python3` 写成 `python`。
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### 图中英文的对照表
 #
 # | 图中的英文 | 中文 | 图中的英文 | 中文 |
