@@ -16,7 +16,8 @@ MUTANTS := .venv/ready-mutants
 LOCALE := $(firstword $(LC_ALL) $(LC_MESSAGES) $(LANG))
 EDITION ?= $(if $(filter zh%,$(LOCALE)),zh,$(if $(wildcard notebooks/en/SUMMARY.md),en,zh))
 
-.PHONY: help lab reset test test-oldest mutants bench notebooks parity sync book book-serve format
+.PHONY: help lab reset test test-oldest mutants bench notebooks parity sync book book-serve slides
+.PHONY: present class doctor format
 .NOTPARALLEL:  # one installation at a time
 
 help:                ## list these commands
@@ -60,12 +61,23 @@ book: $(ALL)         ## build the book, every edition, into _book
 book-serve: $(ALL)   ## serve the book with live reload; ARGS="--port 3001" adds options
 	$(BIN)/python book/build.py --serve $(ARGS)
 
+slides: book         ## build the decks, into _book/LANG/slides, with the book that they belong to
+
+present: $(LAB)      ## open a chapter for a class, with large letters; CHAPTER=04_quantizer
+	$(BIN)/python notebooks/present.py $(EDITION) $(CHAPTER) $(ARGS)
+
+class: book          ## write what an instructor takes to class, into _class, and one zip of it
+	$(BIN)/python notebooks/classroom.py
+
+doctor: $(LAB)       ## say whether the class can start on this machine, and what to do if not
+	$(BIN)/python notebooks/doctor.py
+
 format: $(ALL)       ## format the code, and fix what ruff can fix
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
 $(LAB): EXTRAS := lab
-$(ALL): EXTRAS := lab,test,book
+$(ALL): EXTRAS := lab,test,book,class
 $(MUTANTS): EXTRAS := lab,test,mutants
 
 # The stamps go first and come last, so an installation that was cut short is taken up again.

@@ -18,7 +18,7 @@ SHOWN = re.compile(r'\.show\(\s*"([^"]+)"')
 TABLES = ["labels", "switches", "options", "figures", "said", "asking", "verdicts", "progress"]
 # What these hold is compared with what uses them: pictures below, the others in
 # test_predictions.py, test_exercises.py and test_exam.py.
-ALL = [*TABLES, "book", "mdbook", "pictures", "predictions", "exercises", "exam"]
+ALL = [*TABLES, "book", "mdbook", "class", "pictures", "predictions", "exercises", "exam"]
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +70,13 @@ def test_every_word_of_the_book_is_used():
     asked = set(re.findall(r"\bsay\.(\w+)|say\['([^']+)|\[\"([\w-]+)\"\]|words\.(\w+) ", text))
     asked = {name for names in asked for name in names}
     assert set(catalogue("zh")["book"]) <= asked
+
+
+def test_every_word_of_the_class_edition_is_used():
+    text = (FOLDER.parent / "notebooks/classroom.py").read_text("utf-8")
+    assert set(catalogue("zh")["class"]) == set(
+        re.findall(r"(?:ours|\"class\"\])\[\"([\w-]+)\"\]", text)
+    )
 
 
 def test_every_picture_has_a_sentence_and_every_sentence_a_picture():
