@@ -9,6 +9,7 @@ nothing, and the answers are not printed yet.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -146,6 +147,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8888)
     parser.add_argument("--no-browser", action="store_true")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # JupyterLab is stopped, too
     place = copy(options.edition, options.chapter)
     notebook = nbformat.read(place, as_version=4)
     path = place.relative_to(ROOT).as_posix()
