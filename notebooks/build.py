@@ -1,7 +1,8 @@
 """Execute the notebooks from their sources: `python notebooks/build.py [NAME ...]`.
 
 NAME.py (jupytext percent format) is the source and NAME.ipynb is what this writes. With no
-name, every chapter of every edition is built; `03_params` builds that chapter in each.
+name, every chapter of every edition is built; `03_params` builds that chapter in each,
+`en/03_params` in one.
 Building an unchanged chapter again writes the same bytes, unless an output changed.
 """
 
@@ -76,8 +77,9 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
 def main(names: list[str]) -> None:
     """Build the named chapters, or all of them; one line of progress for each."""
     os.environ.pop("QUANTCORE_STATIC", None)
-    sources = sorted(p for p in ROOT.glob("[!.]*/*.py") if not names or p.stem in names)
-    if missing := set(names) - {p.stem for p in sources}:
+    known = {p: {p.stem, f"{p.parent.name}/{p.stem}"} for p in sorted(ROOT.glob("[!.]*/*.py"))}
+    sources = [p for p in known if not names or known[p] & set(names)]
+    if missing := set(names).difference(*known.values()):
         sys.exit(f"notebooks/build.py: no chapter is named {', '.join(sorted(missing))}")
     for path in sources:
         start, chapter = time.perf_counter(), path.relative_to(ROOT)

@@ -4,7 +4,8 @@ The copies lie in my/EDITION, which git ignores, and have no outputs, so that a 
 before its answer; below its title each leads to the same chapter in the other language. Those
 that are missing are made. One that the student has changed is never written to: where its chapter
 has changed too, the new chapter is put beside it. `--reset CHAPTER` gives a fresh copy, and keeps
-the old one under another name.
+the old one under another name. What a student has done is kept in .progress.json beside them, by
+quantcore/exercises/keeping.py, which knows the folder by GIVEN.
 """
 
 import argparse

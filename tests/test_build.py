@@ -19,7 +19,7 @@ def test_build_is_repeatable_and_keeps_no_widget(chapter, monkeypatch, capsys):
     monkeypatch.setenv("QUANTCORE_STATIC", "1")  # would put a page of HTML in the notebook
     build.main([])
     first = path.read_bytes()
-    build.main(["03_params"])
+    build.main(["zh/03_params"])
     assert path.read_bytes() == first
     assert capsys.readouterr().out.count("03_params.py  ") == 2
     notebook = nbformat.read(path, as_version=4)

@@ -63,6 +63,12 @@ def test_a_range_that_overflows_is_divided_all_the_same():
     assert zero_point.tolist() == [round(p) for p in (-lo.double() / exact).tolist()]
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_one_value_that_is_not_finite_is_refused(value):
+    with pytest.raises(ValueError, match="NaN and . infinite values; remove them"):
+        calibrate(torch.tensor([1.0, value, 2.0]), "minmax", 99.9, Grid(INT8, True))
+
+
 def test_ranges_without_codes_are_refused_wherever_one_is():
     lo, hi = torch.tensor([0.0, -2.0, -1.0]), torch.ones(3)
     with pytest.raises(ValueError, match="no negative codes, found the minimum -2; use symmetric"):

@@ -47,7 +47,7 @@
 # | 小结 | 2 分钟 |
 # | ★ 选读 | 15 分钟 |
 #
-# 输出通道、卷积的填充（padding）、ReLU 这几个词的意思，见[网络的最少知识](00_start.ipynb#网络的最少知识)。
+# 输出通道、卷积的填充（padding）、ReLU 这几个词的意思，见[网络的最少知识](00_start.ipynb#网络的最少知识)。代码里的 `fit(x, b)` 从数据 $x$ 求出 $s$ 和 $z$，返回 $b$ 位的量化器。
 
 # %%
 import math
@@ -104,6 +104,8 @@ def span(quantizer, digits=2):
 # x_{\max} &= s\,(q_{\max} - z)
 # \end{aligned}
 # $$
+#
+# 下图是 3 位、范围 $[-1, 2]$ 的例子。其中 $z$ 已经舍入成整数，两端没有完全对准。
 
 # %% tags=["fold"]
 schematics.number_line()
@@ -116,20 +118,20 @@ schematics.number_line()
 # $$
 # 〔[P2](06_summary.ipynb#公式总表)〕
 #
-# 代回第一式，得 $z^* = q_{\min} - x_{\min}/s$。$z^*$ 一般不是整数，而 $z$ 要和编码一样是整数，所以先把 $z^*$ 舍入到最近的整数（rint）。结果如果落在编码的范围之外，就取范围的端点，这一步叫**饱和截断**（clipping，也叫限幅、饱和），以下简称截断：
+# 代回第一式，得 $z^* = q_{\min} - x_{\min}/s$。$z^*$ 一般不是整数，而 $z$ 要和编码一样是整数，所以先把 $z^*$ 舍入到最近的整数（rint）。如果落在编码的范围之外，就取端点，这一步叫**饱和截断**（clipping，也叫限幅、饱和），以下简称截断：
 #
 # $$
 # z = \operatorname{clamp}\!\left(\operatorname{rint}(z^*),\ q_{\min},\ q_{\max}\right)
 # $$
 # 〔[P3](06_summary.ipynb#公式总表)〕
 #
-# ONNX 的算子 DynamicQuantizeLinear 就是这样规定的，半整数舍入到偶数（[ONNX，2024](references.ipynb)）。用整数零点的做法出自（[Jacob 等，2018](references.ipynb)），作者的代码把半整数向远离零的方向舍入；两者只在 $z^*$ 恰为半整数时相差 1。
+# ONNX 的算子 DynamicQuantizeLinear 就是这样规定的，半整数舍入到偶数（[ONNX，2024](references.ipynb)）。用整数零点的做法出自 [Jacob 等，2018](references.ipynb)，作者的代码把半整数向远离零的方向舍入；两者只在 $z^*$ 恰为半整数时才可能相差 1。
 #
 # **【预测】** 数据在 $[-1, 3]$，采用 INT8。$z$ 是正数还是负数？
 #
 # <details><summary>参考答案</summary>
 #
-# $z$ 是负数。$z$ 是实数 0 的编码；0 靠近范围的左端，它的编码就靠近 $q_{\min} = -128$。代入数值：$s = 4/255$，$z^* = -128 + 1/s = -64.25$，舍入得 $z = -64$。常见的错误是写成 $+64$。范围越偏向正数，0 越靠左，$z$ 就越小。
+# $z$ 是负数。$z$ 是实数 0 的编码；0 靠近范围的左端，它的编码就靠近 $q_{\min} = -128$。代入数值：$s = 4/255$，$z^* = -128 + 1/s = -64.25$，舍入得 $z = -64$。常见的错误是写成 $+64$。
 #
 # </details>
 
@@ -157,7 +159,7 @@ table("range | scheme | s by hand | z | s of quantcore | z", rows)
 #
 # <details><summary>参考答案</summary>
 #
-# 最大是半个 $s$。由 $z^*$ 的定义，$x_{\min} = s\,(q_{\min} - z^*)$；而编码 $q_{\min}$ 现在代表 $s\,(q_{\min} - z)$。因此左端的误差是
+# 最大是半个 $s$。由 $z^*$ 的定义，$x_{\min} = s\,(q_{\min} - z^*)$；而编码 $q_{\min}$ 现在代表 $s\,(q_{\min} - z)$。左端的误差是
 #
 # $$
 # e = x_{\min} - \hat x_{\min} = s\,(q_{\min} - z^*) - s\,(q_{\min} - z) = s\,(z - z^*), \qquad \lvert e \rvert \le \frac{s}{2}
@@ -194,7 +196,7 @@ table("range | z* | z | error in s: predicted | left | right", rows)
 #
 # 权重都相同时（例如平均池化），偏差等于 0 的个数乘以 $\delta$。权重有正有负时，偏差要小得多，但偏差取决于哪些输入是 0，输入一变就变，在卷积的边缘和中间也不同，所以无法预先并进偏置。
 #
-# 我们来验证。4 位无符号对称量化的重建值是 $0, s, 2s, \dots$；另一个量化器的重建值是 $\tfrac12 s, \tfrac32 s, \dots$，于是 $\delta = 0 - \tfrac12 s = -\tfrac12 s$。
+# 我们来验证。4 位无符号对称量化的重建值是 $0, s, 2s, \dots$；另一个量化器的重建值是 $\tfrac12 s, \tfrac32 s, \dots$，0 变成了 $\tfrac12 s$，所以误差 $\delta = -\tfrac12 s$。
 
 # %%
 features = samples.distribution("relu", 512)
@@ -367,7 +369,7 @@ rows = zip(scales, predicted, (s.item() for s in scales.values()), strict=True)
 table("divisor | s predicted | measured", [(n, f"{p:.6f}", f"{s:.6f}") for n, p, s in rows])
 
 # %% [markdown]
-# 选哪一种要紧吗？除以 $2^{b-1}$ 比除以 $2^{b-1} - 1$ 步长更细，但最大的数是正数时要付出误差 $s$。设一共有 $n$ 个数共用 $s$，最大的数正负机会各半，那么这个误差平摊到每个数上是 $\tfrac{s^2}{2n}$；除以 $2^{b-1} - 1$ 时最大的数没有误差。其余 $n - 1$ 个数的噪声功率都是 $s^2/12$。两种约定的噪声相比，除以 $2^{b-1}$ 的增益是
+# 选哪一种要紧吗？除以 $2^{b-1}$ 比除以 $2^{b-1} - 1$ 步长更细，但最大的数是正数时要付出误差 $s$。设一共有 $n$ 个数共用 $s$，最大的数正负机会各半，那么这个误差平摊到每个数上是 $\tfrac{s^2}{2n}$；除以 $2^{b-1} - 1$ 时最大的数没有误差。其余 $n - 1$ 个数，两种约定的噪声功率都是各自的 $s^2/12$。相比之下，除以 $2^{b-1}$ 的增益是
 #
 # $$
 # 20 \log_{10} \frac{2^{b-1}}{2^{b-1} - 1} - 10 \log_{10}\!\left(1 + \frac{6}{n-1}\right)\ \text{dB}
@@ -397,7 +399,7 @@ for bits, n in ((b, n) for b in (4, 8) for n in (16, 64, 256, 1024, 10**5)):
 table("bits | n | 2^(b-1)-1 | 2^(b-1) | (2^b-1)/2 | 2^(b-1) gains: predicted | measured", rows)
 
 # %% [markdown]
-# 8 位时，一组只有 16 个数，除以 127 好 1.4 dB；64 个数时还好 0.3 dB；到一千个数以上，三种约定几乎没有差别。4 位时，16 个数以上就是除以 8 更好。式中增益为零的 $n$，8 位约为 380，4 位约为 20。
+# 8 位时，一组只有 16 个数，除以 127 好 1.4 dB；64 个数时还好 0.3 dB；到一千个数以上，三种约定几乎没有差别。4 位时，16 个数还是除以 7 好，64 个数以上就是除以 8 好。式中增益为零的 $n$，8 位约为 380，4 位约为 20。
 #
 # 这张表用的是高斯数据。均匀分布的数据，靠近最大值的数很多，被截断的就不止一个；位宽极低时，$s^2/12$ 也未必成立：
 
@@ -423,7 +425,7 @@ for full_range in (False, True):
 #
 # 范围取最小值到最大值时，步长由最大的那个数决定。
 #
-# **【操作】** 一万个数里，有一个变成标准差的 64 倍，这样的数叫**离群值**（outlier）。先猜一猜：8 位时，其余 9999 个数的误差会怎样？4 位时呢？然后拖动“离群值”，再换不同的位宽，看左图的红线（重建值）和右图的虚线（$s/2$）。图下的 SQNR 把离群值自己也算在内，后面的表只算其余的数。
+# **【操作】** 一万个数里，有一个变成标准差的 64 倍，这样的数叫**离群值**（outlier）。先猜一猜：8 位时，其余 9999 个数的误差会怎样？4 位时呢？然后拖动“离群值”，再换不同的位宽，看左图底部的短线（levels，即重建值）和右图的虚线（$s/2$）。图下的 SQNR 把离群值自己也算在内，后面的表只算其余的数。
 
 # %%
 explore.outlier(samples.distribution("normal"), bits=8, symmetric=True)
@@ -451,7 +453,7 @@ for bits, size in ((b, n) for b in (8, 4) for n in (4, 8, 16, 32, 64)):
 table("bits | outlier | s | noise of the others: predicted | measured | SQNR dB", rows)
 
 # %% [markdown]
-# 8 位时每行少约 6 dB，预测和实测一致。4 位的后几行步长超过 $2\sigma$，SQNR 降到 0 dB。
+# 8 位时每行少约 6 dB，预测和实测一致。4 位的后三行步长超过 $2\sigma$，预测逐渐失效，SQNR 降到 0 dB。
 #
 # 可见“取最小值到最大值最保险”是错觉：它保住了一个数，却牺牲了其余所有的数。
 #
@@ -507,7 +509,7 @@ sheet.show("03-noise-over-range", **best)
 # %% [markdown]
 # 4 位的谷底最靠左。谷底左边主要是过载噪声，三条曲线几乎重合，因为截断多少与位宽无关；右边主要是颗粒噪声，位宽越低就越高。
 #
-# **【操作】** 下面的数据里，每一千个数有一个放大到二十倍。先猜一猜：4 位时哪种方法的 SQNR 最高？8 位时呢？然后切换“校准”，再切换位宽。
+# **【操作】** 下面的数据里，每一千个数有一个放大到二十倍。先猜一猜：4 位时哪种方法的 SQNR 最高？8 位时呢？然后切换“校准”，再切换位宽。图里是一万个数，后面的表是十万个数，所以数值略有不同。
 
 # %%
 explore.calibration(samples.distribution("outliers"), bits=4, symmetric=True)
@@ -612,7 +614,7 @@ for name, bits, n in (
 table("data | bits | n | percent by these steps | by quantcore | SQNR dB", rows)
 
 # %% [markdown]
-# 数越多，选的范围越窄：数少时直方图稀疏，一个编码里常常只有一个区间不为零，$Q$ 就等于 $P$，再宽的范围也显得没有代价。
+# 数越多，选的范围越窄：数少时直方图稀疏，一个编码里常常只有一个区间不为零，$Q$ 就等于 $P$，再宽的范围也显得没有代价。带离群值的数据，范围越窄 SQNR 越低，再次说明 SQNR 不是它的目标。
 #
 # 激活值还有一个难处。经过 ReLU，大量的数恰好是 0，全挤在直方图的一个区间里，$D_{\mathrm{KL}}$ 几乎只看得见这个区间，为此宁可把别的数都截断。`quantcore` 的办法是先去掉一部分恰好为 0 的数，直到这个区间不比两侧相邻区间的平均更高：
 
@@ -625,7 +627,7 @@ for name, x in (("with the spike capped", relu), ("with the spike left", spiked)
 # %% [markdown]
 # ### 知道分布，只需解一个方程 ★
 #
-# 这一小节推导 `aciq` 的范围，可以跳过；结论是：数据为高斯分布时，最佳截断位置只取决于位宽，4 位时约为 $2.6\sigma$。
+# 这一小节推导 `aciq` 的范围，可以跳过；结论是：数据为高斯分布时，最佳截断位置只取决于位宽，4 位时约为 $2.5\sigma$。
 #
 # 设数据是标准差为 $\sigma = 1$ 的高斯，密度是 $f(x)$，最外的重建值在 $\pm c$，其间有 $n$ 步，对称的 $b$ 位量化器是 $n = 2\,(2^{b-1} - 1)$。颗粒噪声约为 $s^2/12$，其中 $s = 2c/n$；过载噪声的公式在[信息论基础](01_information_theory.ipynb)一章推导过。记 $G(c)$ 为 $x > c$ 的概率，总噪声是
 #
@@ -644,17 +646,22 @@ for name, x in (("with the spike capped", relu), ("with the spike left", spiked)
 # %%
 c = torch.linspace(0.5, 8, 75_001, dtype=torch.float64)
 tail, density = torch.special.ndtr(-c), torch.exp(-(c**2) / 2) / (2 * math.pi) ** 0.5
-rows = []
+rows, x = [], normal / normal.std()
 for bits in (2, 3, 4, 5, 6, 8):
     n = 2 * (2 ** (bits - 1) - 1)
     solution = c[(density - c * tail < c / (6 * n**2)).nonzero()[0]].item()
     found = (fit(normal, bits, method=method) for method in ("aciq", "mse"))
     clips = [ends(quantizer)[1] / normal.std().item() for quantizer in found]
+    noise = {}
+    for k in torch.arange(1, 4.5, 0.02).tolist():  # the codes -n/2 … n/2, without qmin
+        x_hat = 2 * k / n * (x * n / 2 / k).round().clamp(-n / 2, n / 2)
+        noise[k] = (x - x_hat).square().mean().item()
+    clips.append(min(noise, key=noise.get))
     rows.append((bits, *(f"{v:.2f}" for v in (solution, *clips))))
-table("bits | c by the equation | aciq | mse", rows)
+table("bits | c by the equation | aciq | mse | mse without qmin", rows)
 
 # %% [markdown]
-# 3 位以上，方程的解和 `aciq` 的结果只差百分之几：`quantcore` 的颗粒噪声多乘了一个 $\lvert x \rvert \le c$ 的概率，更准一点。2 位时步长超过 $2\sigma$，$s^2/12$ 不成立，方程就不可靠了。`mse` 的范围只有一百档可选，又多用了编码 $q_{\min}$，所以不会完全相同。
+# 方程的解、`aciq` 和最后一列相差不到百分之二，2 位时也是如此：步长 $s = c = 1.24\sigma$，$s^2/12$ 仍然成立。（`quantcore` 的颗粒噪声多乘了一个 $\lvert x \rvert \le c$ 的概率，所以和方程的解略有出入。）`mse` 一列在低位宽时较小，因为它多用了编码 $q_{\min}$，范围可以再窄一点；而且它只有一百档可选。
 #
 # ### 一千万个数，搜索一百遍 ★
 #
@@ -740,13 +747,13 @@ largest_of = [batch.max() for batch in batches]
 average = largest_of[0]
 for new in largest_of[1:]:
     average = 0.9 * average + 0.1 * new
-seen, zero = torch.cat(batches), torch.zeros(())
+seen = torch.cat(batches)
 
 
 def static(bits, method):
     """The unsigned quantizer that is fixed before the first test picture."""
     fixed = {"min-max": max(largest_of), "moving average": average}
-    x = torch.stack([zero, fixed[method]]) if method in fixed else seen
+    x = torch.stack([torch.zeros(()), fixed[method]]) if method in fixed else seen
     scheme = QuantizationScheme.from_bits(bits, signed=False)
     method = "minmax" if method in fixed else method
     return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, method=method))
@@ -780,7 +787,7 @@ print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float
 # %% [markdown]
 # - 8 位时，除了 `percentile`，各种静态办法相差不大：第二个 ReLU 的输出没有突出的离群值。
 # - 2 位时才分出高下，`mse` 最好，准确率只损失 0.4 个百分点。
-# - 动态范围每张图片都合身，8 位时好 2 dB 多。图片变暗以后，静态范围大半闲着，动态范围不受影响。代价是运行时多扫一遍数据。
+# - 动态范围每张图片都合身，8 位时好 2 dB 多；但它仍取每张图片的最大值，所以 2 位时不如 `mse`。图片变暗以后，静态范围大半闲着，动态范围不受影响。代价是运行时多扫一遍数据。
 #
 # 还有一种办法是把范围当作参数，和权重一起训练。**PACT** 学习 ReLU 的上限 $\alpha$：$\hat x$ 由截断到 $[0, \alpha]$ 的 $x$ 量化而来，损失对 $\alpha$ 的梯度只来自被截断的值（[Choi 等，2018](references.ipynb)）。**LSQ** 直接学习步长 $s$（[Esser 等，2020](references.ipynb)），梯度是
 #
@@ -792,24 +799,24 @@ print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float
 #
 # ## 6 粒度
 #
-# 一个离群值只连累和它共用 $s$ 的数。共用的数越少，受害的就越少。多少个数共用一个 $s$，叫[**粒度**](glossary.ipynb#量化参数)（granularity）。
+# 一个离群值只连累和它共用 $s$ 的数。共用的数越少，受害的越少。多少个数共用一个 $s$，叫[**粒度**](glossary.ipynb#量化参数)（granularity）。
 #
 # - **逐张量**（per tensor）：整个张量一个 $s$；
 # - **逐通道**（per channel）：每个输出通道一个 $s$，卷积的权重常用（[Krishnamoorthi，2018](references.ipynb)）；
 # - **逐组**（per group）：最后一维上每 $g$ 个数一个 $s$。
 
-# %%
+# %% tags=["fold"]
 schematics.granularities()
 
 # %% [markdown]
-# 代价是 $s$ 自己也要存。每 $g$ 个 $b$ 位的权重配一个 32 位的 $s$，共 $g\,b + 32$ 位，平均每个权重占
+# 代价是 $s$ 自己也要存，[上一章](02_schemes.ipynb#缩放因子也占位数)已经算过。每 $g$ 个 $b$ 位的权重共用一个 32 位的 $s$，平均每个权重占
 #
 # $$
 # b + \frac{32}{g} \text{ bits}
 # $$
 # 〔[P8](06_summary.ipynb#公式总表)〕
 #
-# 如今的 4 位权重格式把 $s$ 存成 16 位（fp16），于是是 $b + 16/g$；非对称还要加上 $z$ 的位数。QLoRA 再进一步，把每 64 个权重的 $s$ 又按 256 个一组量化成 8 位，外加每组一个 32 位的数（[Dettmers 等，2023](references.ipynb)）。
+# 4 位权重格式常把 $s$ 存成 16 位（fp16），于是是 $b + 16/g$；非对称还要加上 $z$ 的位数。QLoRA 再进一步，把每 64 个权重的 $s$ 又按 256 个一组量化成 8 位，外加每组一个 32 位的数（[Dettmers 等，2023](references.ipynb)）。
 #
 # **【计算】** 4 位、$g = 64$，下面四种存法平均各几位：$s$ 是 fp32；$s$ 是 fp16；$s$ 是 fp16 加 4 位的 $z$；QLoRA 的两级 $s$？
 
@@ -826,13 +833,13 @@ packed, scales = pack_int4(UniformQuantizer(p).quantize(w)), p.scale.half()
 print(f"counted in bytes, fp16 scale        {8 * (packed.nbytes + scales.nbytes) / w.numel():.4f}")
 
 # %% [markdown]
-# 把 $s$ 舍入成 fp16 会不会损失精度？fp16 有 11 位有效数字，相对误差不到 $2^{-11}$，而 4 位量化自己的相对误差有百分之几，所以看不出来。
+# 把 $s$ 舍入成 fp16 会不会损失精度？fp16 有 11 位有效数字，相对误差不超过 $2^{-11}$，而 4 位量化自己的误差有信号的百分之十左右，所以看不出来。
 #
-# 用真正存下来的位数来比：4 位、每 32 个一组（fp16 的 $s$，共 4.5 位），SQNR 在 4 位逐张量和 5 位逐张量之间的什么位置？有离群值时呢？先想一想再往下看。
+# **【预测】** 用真正存下来的位数来比：4 位、每 32 个一组（fp16 的 $s$，共 4.5 位），SQNR 在 4 位逐张量和 5 位逐张量之间的什么位置？有离群值时呢？
 #
-# 下面用训练好的手写数字网络。卷积层的权重形状是 `(32, 16, 3, 3)`，每个输出通道展平成一行。最后一列是同一个线性层，其中一个权重改成最大值的 8 倍。
+# 用训练好的手写数字网络。卷积层的权重形状是 `(32, 16, 3, 3)`，每个输出通道展平成一行。最后一列是同一个线性层，其中一个权重改成最大值的 8 倍。
 
-# %% tags=["fold"]
+# %% tags=["predict", "fold"]
 layers = [network[i].weight.flatten(1).to(device) for i in (2, 5, 5)]
 layers[2] = layers[2].index_put((torch.tensor(0), torch.tensor(0)), 8 * layers[2].abs().max())
 cases = [(4, "tensor", {}), (5, "tensor", {}), (4, "channel", {"axis": 0})]
@@ -848,18 +855,22 @@ for bits, name, options in cases:
 table("layout | conv: bits | dB | linear: bits | dB | with an outlier: bits | dB", rows)
 
 # %% [markdown]
-# - 没有离群值的两层：逐组量化比连接 4 位和 5 位两点的直线略高。例如线性层每 32 个一组用 4.5 位，直线上的值约是 19.8 dB，实测高出 2 dB。如果 $s$ 存成 32 位，这点好处就抵消了。
+# - 没有离群值的两层：每 64 个、每 32 个一组，都比连接 4 位和 5 位两点的直线略高。例如线性层每 32 个一组用 4.5 位，直线上的值约是 19.8 dB，实测高出近 2 dB。每 16 个一组就要 5 位，不如 5 位逐张量；$s$ 存成 32 位时，每 32 个一组也是这样。
 # - 有离群值：逐张量差得很多，逐组受的影响小得多。离群值越突出，细粒度越值得。
 # - 卷积的位数比 $4 + 16/g$ 略多：144 不是 64 和 32 的倍数，每行的最后一组短一些，$s$ 就多一些。
 #
-# MX 格式每 32 个数共用一个 8 位的 $s$，而且限定为 2 的幂（[Open Compute Project，2023](references.ipynb)），[量化方案](02_schemes.ipynb)一章比较过。
-#
-# **【操作】** 下面的热图每行是一个输出通道。切换“粒度”：误差图的颜色怎样变淡，右图各行的 SQNR 怎样变？哪一行得益最多？
+# **【操作】** 下面的热图每行是一个输出通道。切换“粒度”：误差图的颜色和右图各行的 SQNR 怎样变？哪一行得益最多？（图下的 bits/weight 按 32 位的 $s$ 算。）
 
 # %%
 explore.granularity(layers[1][:, :64].contiguous().cpu(), bits=4, symmetric=True)
 
 # %% [markdown]
+# <details><summary>参考答案</summary>
+#
+# 粒度越细，误差图的颜色越淡，总的 SQNR 越高。第 8 行得益最多：它的权重小，共用一个 $s$ 时 SQNR 最低。一行只有 64 个数，误差有偶然性，个别行反而略降。
+#
+# </details>
+#
 # ### 通道在哪一维
 #
 # **【预测】** 输出通道总是第 0 维吗？
@@ -884,7 +895,7 @@ for kind, outputs in ((torch.nn.Conv2d, 0), (torch.nn.ConvTranspose2d, 1)):
         print(f"{name:15} {tuple(shape)!s:16} axis={axis}   MSE in each channel's unit {e:.3f}")
 
 # %% [markdown]
-# 选对了维度时，每个通道的误差都和这个通道自己的大小相称。选错了，小的通道和大的共用一个 $s$，几乎全成了 0。
+# 选对了维，每个通道的误差都和这个通道自己的大小相称。选错了，小的通道和大的共用一个 $s$，几乎全成了 0。
 #
 # 激活值能不能也逐通道？不能沿输入通道：输入通道是求和的方向，沿这个方向变化的 $s$ 提不到求和号外面（[只用整数](04b_integer.ipynb)一章推导）。但可以**逐行**，每行（每张图片、每个词元）一个 $s$，它提得出来，大语言模型常用。逐组的权重也沿求和的方向变，所以要一组一组地求和，各乘各的 $s$，再加起来。
 #
@@ -923,7 +934,7 @@ for what, call in bad.items():
 #
 # - 非对称量化：$s = (x_{\max} - x_{\min})/(q_{\max} - q_{\min})$，$z = \operatorname{rint}(q_{\min} - x_{\min}/s)$；$z$ 是整数，是 0.0 的编码。范围两端的误差是 $s\,(z - z^*)$，不超过 $s/2$。
 # - 先把范围扩大到包含 0。否则 $z$ 会被截断，错误就看不见了：$[2, 3]$ 全变成 1。这一步的代价由范围的宽度之比决定，$[2, 3]$ 损失 9.5 dB，跨过 0 的数据没有损失。
-# - 有符号对称除以 $2^{b-1} - 1$；无符号对称除以 $2^b - 1$，数据不能有负值。除以 $2^{b-1}$ 时最大的正值差一步，除以 $(2^b - 1)/2$ 时差半步。数很多而位数少时，这样做更好；一组只有几十个数时相反。
+# - 有符号对称除以 $2^{b-1} - 1$；无符号对称除以 $2^b - 1$，数据不能有负值。除以 $2^{b-1}$ 时最大的正值差一步，除以 $(2^b - 1)/2$ 时差半步。数很多而位数少时，这样做更好；8 位、一组只有几十个数时相反。
 # - 步长还小时，离群值翻倍，其余各数的 SQNR 就少 6.02 dB。截断使步长变细，也丢掉离群值；位宽越低，越值得截断。
 # - 激活值的范围来自校准集，不能用测试集。用 $n$ 张图片的最大值作范围，新图片超出范围的概率约为 $1/(n+1)$。
 # - 粒度越细，误差通常越小，存 $s$ 越贵：每个权重 $b + 16/g$ 位（$s$ 为 fp16）或 $b + 32/g$ 位（$s$ 为 fp32）。输出通道不总在第 0 维。

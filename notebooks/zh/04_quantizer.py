@@ -103,9 +103,9 @@ values = dequantize(codes, p.scale, p.zero_point)
 print("100,000 values equal:", torch.equal(values, core(normal)))
 
 # %% [markdown]
-# 三行代码和 `quantcore` 处处一致。`core(normal)` 先量化、再反量化，得到的仍是浮点数，只是都落在[**网格**](glossary.ipynb#量化)（grid）上，这就是**伪量化**。
+# 三行代码和 `quantcore` 一致。`core(normal)` 先量化、再反量化，得到的仍是浮点数，只是都落在[**网格**](glossary.ipynb#量化)（grid）上，这就是**伪量化**。
 #
-# 下面故意把每一步做错，看看各会造成什么后果。
+# 下面故意把每一步做错，看看后果怎样。
 #
 # ### 先加零点，还是先舍入
 #
@@ -161,15 +161,15 @@ def wrong(v, z):
     return torch.round((v + z).float()) != torch.round(v.float()) + z
 
 
-print("z = 1           predicted   wrong")
+print("z = 1            predicted    wrong")
 float32, bfloat16 = (torch.float32, 24), (torch.bfloat16, 8)
 for name, (dtype, w) in (
     ("uniform", float32), ("uniform", bfloat16), ("normal", bfloat16), ("laplace", bfloat16)
 ):
     u = samples.distribution(name, 10**6)
     u = (u / u.abs().max() * 127).to(dtype)
-    predicted = "" if name != "uniform" else f"{2 ** (8 - w) / 3:.3f}"
-    print(f"{name:8} {str(dtype)[6:]:8} {predicted:>7} {wrong(u, 1).float().mean():7.3f}")
+    predicted = "" if name != "uniform" else f"{2 ** (8 - w) / 3:.3g}"
+    print(f"{name:8} {str(dtype)[6:]:8} {predicted:>8} {wrong(u, 1).float().mean():8.3g}")
 
 # %% [markdown]
 # “三个错一个”只对均匀分布成立，正态分布约八个错一个，拉普拉斯分布约十八个错一个。
@@ -225,7 +225,7 @@ for name, rule in rules.items():
     print(f"{name:9}", "".join(f"{int(v):6}" for v in rule(u).tolist()))
 
 # %% [markdown]
-# 舍入规则不同，要紧吗？设半整数占全部数据的比例为 $t$。四舍五入使每个半整数多出 $\tfrac12$，平均就多出 $t/2$。真实的数据里也有许多半整数：两个整数之和是奇数时，平均值就是半整数，而图像缩小一半，每个像素都要平均一次。
+# 舍入规则不同，要紧吗？设半整数占全部数据的比例为 $t$。四舍五入使每个半整数多出 $\tfrac12$，平均就多出 $t/2$。真实的数据里也有许多半整数：两个整数之和是奇数时，平均值就是半整数，图像缩小一半，每个像素都要平均一次。
 #
 # **【预测】** 把一张 8 位的照片横向缩小一半，连续五次，每次都四舍五入成整数。照片会变亮、变暗，还是不变？
 #
@@ -352,7 +352,7 @@ for name, (q, back) in (ways | {"float z": (late, exact)}).items():
     print(f"{name:15} {e.mean():10.2f} {e.abs().max():9.2f} {e[0]:12.2f} {changed:15.2f}")
 
 # %% [markdown]
-# 符号相反时，所有值都平移 $2z$ 个步长，一看便知。另外两种很难从图上看出来，可是误差同号，相加不会抵消。
+# 符号相反时，所有值都平移 $2z$ 个步长，一看便知。另外两种很难看出来，可是前一种的平均误差、后一种在 0 处的误差，相加时都不抵消。
 #
 # ### 编码要有整数的类型
 #
@@ -569,7 +569,7 @@ schematics.fake_quantization()
 explore.staircase(bits=2, symmetric=False)
 
 # %% [markdown]
-# 再用数检验三种掩码。取 3 位、数据范围 $[-1, 2]$，$x$ 在 $[-3, 4]$ 里均匀地取。8 个重建值之间有 7 个步长，所以三种导数为 1 的比例应该是 1、$7s/7$ 和 $8s/7$：
+# 再用数检验三种掩码。取 3 位、数据范围 $[-1, 2]$，$x$ 在 $[-3, 4]$ 里均匀地取，这个区间长 7。8 个重建值之间有 7 个步长，所以三种导数为 1 的比例应该是 1、$7s/7$ 和 $8s/7$，分母是区间的长度：
 
 # %%
 three_bits = fit(torch.tensor([-1.0, 2.0]), 3, symmetric=False)
@@ -864,7 +864,7 @@ for bits in (3, 4):
         print(f"{bits:4}   {name:8} {value:7.3f} {distortion(value, bits):14.4f}")
 
 # %% [markdown]
-# 两种方法的均方误差相差不到百分之一，因为两者求同一个最小值，`mse` 靠搜索，学习靠梯度。学习的好处是可以直接减小任务的损失，而不只是均方误差。$s$ 是许多值共用的，梯度是许多项之和，所以 LSQ 还把它除以 $\sqrt{N q_{\max}}$，$N$ 是共用这个 $s$ 的值的个数。
+# 两种方法的均方误差相差不到百分之一，因为两者求的几乎是同一个最小值，`mse` 靠搜索，学习靠梯度。学习的好处是可以直接减小任务的损失，而不只是均方误差。$s$ 是许多值共用的，梯度是许多项之和，所以 LSQ 还把它除以 $\sqrt{N q_{\max}}$，$N$ 是共用这个 $s$ 的值的个数。
 #
 # 回到够不着目标的那个例子，让 $s$ 也学，$w$ 就不会停住：
 

@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 可视化分析：从图上看出量化哪里出了毛病
 #
-# 同事发来一个量化好的张量，说 SQNR 只有 9 dB，问你问题出在哪里。一个总数只说量化得好不好，不说**为什么**；图可以告诉你，只要知道往哪里看。这一章训练读图：正常的量化是什么样子，每一种问题又各有什么特征。这些特征从何而来？我们推导其中两处：误差的直方图和误差的频谱。
+# 同事发来一个量化好的张量，说量化信噪比只有 9 dB，问你问题出在哪里。一个总数只说量化得好不好，不说**为什么**；图可以告诉你，只要知道往哪里看。这一章训练读图：正常的量化是什么样子，每一种问题又各有什么特征。这些特征从何而来？我们推导其中两处：误差的直方图和误差的频谱。
 #
 # **学完这一章，你能：**
 #
@@ -112,7 +112,7 @@ explore.quantization(x, bits=8, symmetric=True)
 # %%
 many, k = samples.distribution("normal", 10**6).to(device), torch.arange(-300, 301)
 many, normal = many[many.abs() <= x.abs().max()], torch.distributions.Normal(0, 1)
-print("bits    f(0): predicted  measured   f(1/2): predicted  measured   12 var(e) / s²")
+print("bits  f_u(0): predicted  measured f_u(1/2): predicted  measured   12 var(e) / s²")
 for bits in (8, 6, 4, 3, 2):
     quantizer = fit(x, bits, symmetric=True)
     s = quantizer.params.scale.item()
@@ -178,7 +178,7 @@ for shape in samples.SHAPES:
 #
 # 1. 只改一个开关，哪一个得益最多：非对称、逐通道、逐组，还是 `mse`？
 # 2. 非对称有好处，`mse` 也有好处。两个一起改，好处能相加吗？
-# 3. 逐组要多存缩放因子。用同样多的位数，换成 5 位、逐张量，能不能得到同样的 SQNR？
+# 3. 逐组（每组 16 个）要多存缩放因子。不分组，改用 5 位、逐张量，SQNR 赶得上吗？哪一种占的位数多？
 
 # %%
 w = samples.digits_network()[5].weight
@@ -230,7 +230,7 @@ explore.granularity(w[:, :64].contiguous(), bits=4, symmetric=True)
 #
 # 逐张量时，误差图处处一样深。误差的大小由 $s$ 决定，而 $s$ 只有一个：权重小的行，误差并不小。
 #
-# **【计算】** 把第 3 行缩小到十分之一，其余不动。如果误差还是那么大，信号功率少了 100 倍，逐张量 4 位时，这一行剩下多少 dB？在左图和中图里，这一行会是什么样子？
+# **【计算】** 把第 3 行缩小到十分之一，其余不动。信号功率就只剩 1/100。如果误差还是那么大，逐张量 4 位时，这一行的 SQNR 剩下多少 dB？（现在是多少，从上面的右图读。）在左图和中图里，这一行会是什么样子？
 
 # %% tags=["fold", "predict"]
 part = w[:, :64]
@@ -245,20 +245,20 @@ def row_3(shrink, **options):
     t = part.clone()
     t[3] /= shrink
     t_hat = fit(t, 4, **options)(t)
-    return sqnr_db(t[3], t_hat[3]), sqnr_db(t, t_hat)
+    return sqnr_db(t[3], t_hat[3]), sqnr_db(t, t_hat), (t_hat[3] != 0).sum().item()
 
 
-print("row 3 divided by   per tensor: predicted   measured   per channel   whole matrix   (dB)")
+print("dB      row 3, per tensor: predicted  measured  not 0 of 64   per channel   whole matrix")
 for shrink in (1, 2, 5, 10, 20):
     predicted = row_3(1)[0] - 20 * math.log10(shrink)
-    measured, whole = row_3(shrink)
-    print(f"{shrink:14} {predicted:23.1f} {measured:10.1f}", end="")
+    measured, whole, left = row_3(shrink)
+    print(f"row 3 / {shrink:2} {predicted:24.1f} {measured:9.1f} {left:12}", end="")
     print(f" {row_3(shrink, axis=0)[0]:13.1f} {whole:14.1f}")
 
 # %% [markdown]
 # 左图里第 3 行几乎全白，中图里却认不出来：误差和别的行一样深。**如果某一行在权重图上是白的，在误差图上却有颜色，这一行的信息就已被噪声淹没。**
 #
-# “误差还是那么大”有条件：这一行还大于 $s/2$，舍入误差才与信号的大小无关。缩小到二十分之一时，整行都量化成 0，误差就是信号自己，SQNR 停在 0 dB，不会再降。
+# “误差还是那么大”有条件：这一行的权重大多超过 $s/2$，舍入误差才与信号的大小无关。缩小到五分之一，已有一半的权重量化成 0，预测开始不准；到十分之一，64 个里只剩 4 个不是 0，预测相近是碰巧；到二十分之一，整行都是 0，误差就是信号自己，SQNR 停在 0 dB，不会再降。
 #
 # 整体的 SQNR 几乎没有变，第 3 行却毁了。一个总数会盖住局部的灾难，所以要按行看。逐通道量化救回了这一行：每行除以自己的 $s$，$w$ 和 $s$ 一起缩小，编码不变。
 #
@@ -423,7 +423,7 @@ for i, name in names.items():
     print(f"of outputs {sqnr_db(y, y_hat):3.0f} dB")
 
 # %% [markdown]
-# 不相等，差了将近 10 dB。权重的 SQNR 里没有这一层的输入，也没有后面的各层。要问哪一层最怕量化，得把网络运行一遍。
+# 不相等，差了 9 dB。权重的 SQNR 里没有这一层的输入，也没有后面的各层。要问哪一层最怕量化，得把网络运行一遍。
 
 # %% [markdown]
 # ## 5 诊断
@@ -519,7 +519,7 @@ case("D")
 # | 离群值 | 峰值与均方根之比 | 六以下 |
 # | 0 不精确 | $Q(0)/s$，$Q$ 指量化再反量化 | 恰好是 0 |
 #
-# 第三行的界限从哪里来？第 4 节的式子里，$b = 4$ 时第一项是 27.7 dB，比值是 6 时 SQNR 剩 12 dB 左右；比值是 10 时只剩 7.7 dB，已经不如病人 D。这些界限是经验的，不是定律：把它们当作“该去看图了”的信号。
+# 第三行的界限从哪里来？第 4 节的式子里，$b = 4$ 时第一项是 27.7 dB，比值是 6 时 SQNR 剩 12 dB 左右；比值是 10 时只剩 7.7 dB，还不如 D。这些界限是经验的，不是定律：把它们当作“该去看图了”的信号。
 #
 # **【预测】** 每一组都只有一个数不正常吗？
 
@@ -540,7 +540,7 @@ for name, (t, quantizer) in cases.items():
     report_on(name, t, quantizer)
 
 # %% [markdown]
-# A、C、D 各有一个，B 有两个：离群值也浪费范围。
+# A、C、D 各有一个数不正常，B 有两个：离群值也浪费范围。
 #
 # 第一行是健康的高斯数据，C 的 SQNR 比它还高。单看这个数会放过 C。第二行 `twin` 是同样的 ReLU 数据、正常的量化器，这样比才看得出 C 少了近 6 dB。一个 SQNR 要有可比的对象才有意义。
 #
@@ -562,7 +562,7 @@ for name, (cure, quantizer) in cures.items():
 # %% [markdown]
 # A 和 D 是范围选错了，换成 `minmax` 就好。C 把零点取整，多得近 6 dB：一半的数是 0 时，中升型的噪声是中平型的四倍，[率失真](01b_rate_distortion.ipynb#中升与中平)一章算过。
 #
-# B 的总数不高，因为那个离群值被截断了，剩下的噪声大半来自这一个数。不算它，其余的数都好了。这个离群值是否重要，从 SQNR 上看不出来。
+# B 的总数不高，因为那个离群值被截断了，剩下的噪声大半来自这一个数。除去这个数，其余的都好了。这个离群值是否重要，从 SQNR 上看不出来。
 
 # %% [markdown]
 # ## 6 图会骗人

@@ -49,7 +49,7 @@ explore.set_language("zh")
 # %% [markdown]
 # ## 公式总表
 #
-# 编号的字母是组：N 噪声与信息，S 方案，P 参数，Q 量化器，I 整数运算，V 可视化。最后一列是推导并首次验证这个公式的那一章；在那一章里，公式下面也写着编号。
+# 编号的字母是组：N 噪声与信息，S 方案，P 参数，Q 量化器，I 整数运算，V 可视化。“截断”都指**饱和截断**（clipping）。最后一列是推导并首次验证这个公式的那一章；在那一章里，公式下面也写着编号。
 #
 # | 编号 | 名称 | 公式 | 条件 | 章 |
 # |:--|:--|:--|:--|:--|
@@ -103,7 +103,7 @@ explore.set_language("zh")
 # | I4 | 累加的项数 | $K \le \left\lfloor\dfrac{2^{B-1}-1}{a_1 a_2}\right\rfloor$ | 因子的绝对值不超过 $a_1$、$a_2$，累加器 $B$ 位 | [只用整数](04b_integer.ipynb) |
 # | I5 | 二次舍入出错的比例 | 约 $2^{-(n+1)}$ | $n \ge 1$，和的低位均匀 | [只用整数](04b_integer.ipynb) |
 # | V1 | 误差的直方图 | $e/s$ 在 $\pm\tfrac12$ 上密度为 1 | 与 N2 同 | [可视化分析](05_visualization.ipynb) |
-# | V2 | 误差的频谱 | 每根线 $\lvert F_k\rvert^2/N$ 的期望都是 $\Delta^2/12$ | 误差是白噪声，$F_k$ 是 $N$ 点傅里叶变换 | [可视化分析](05_visualization.ipynb) |
+# | V2 | 误差的频谱 | 每根线 $\lvert F_k\rvert^2/N$ 的期望都是 $s^2/12$ | 误差是白噪声，$F_k$ 是 $N$ 点傅里叶变换 | [可视化分析](05_visualization.ipynb) |
 # | V3 | `minmax` 的量化信噪比 | $10\log_{10}\!\big(12\,(2^{b-1}-1)^2\big) - 20\log_{10}\dfrac{\max\lvert x\rvert}{x_{\mathrm{rms}}}$ dB | 对称有符号；N2 成立 | [可视化分析](05_visualization.ipynb) |
 
 # %% [markdown]
@@ -174,7 +174,7 @@ verify([
 #
 # ### 公式失效的地方：N3、N8 到 N10，N17、N18
 #
-# N3：步长取 $6\sigma$，粗到 $\Delta^2/12$ 大了两倍，修正以后又对了。N8、N9：范围收到 $\pm 2\sigma$，里面和外面的噪声分开算。N10：3 位的粗台阶，不加抖动时误差与信号相关；加上抖动再减掉，误差与信号、误差的平方与信号的平方都不相关。N17、N18：随机舍入的噪声功率加倍，但没有偏差，所以一千个误差之和比截尾小得多。
+# N3：步长取 $6\sigma$，粗到 $\Delta^2/12$ 是实际噪声的三倍，修正以后又对了。N8、N9：范围收到 $\pm 2\sigma$，里面和外面的噪声分开算。N10：3 位的粗台阶，不加抖动时误差与信号相关；加上抖动再减掉，误差与信号、误差的平方与信号的平方都不相关。N17、N18：随机舍入的噪声功率加倍，但没有偏差，所以一千个误差之和比截尾小得多。
 
 # %% tags=["fold"]
 steps = with_step(6.0, 0, -8, 7)
@@ -302,10 +302,9 @@ verify([
 ])
 
 # %% [markdown]
-#
 # ### 参数：P1 到 P12
 #
-# 数据取 $[2, 2.5, 3]$（P1、P2、P3），$[-1, 3]$（P3，这时 $q_{\min} - x_{\min}/s = -64.25$，要舍入），以及标准正态样本（P4 到 P8）。P4、P6、P7 与 PyTorch 的观察器比较：观察器总是用编码范围的一半作除数，编码取 $[-7, 7]$ 时就是 P4，取 $[-8, 7]$ 时是 P6。P8 数的是真正的字节。
+# 数据取 $[2, 2.5, 3]$（P1、P2），$[-1, 3]$ 和 $[-1, 1.8]$（P3，这时 $q_{\min} - x_{\min}/s$ 是 $-64.25$ 和 $-36.93$，都要舍入），以及标准正态样本（P4 到 P8）。P4、P6、P7 与 PyTorch 的观察器比较：观察器总是用编码范围的一半作除数，编码取 $[-7, 7]$ 时就是 P4，取 $[-8, 7]$ 时是 P6。P8 数的是真正的字节。
 
 # %% tags=["fold"]
 def observed(x, qmin, qmax, scheme=torch.per_tensor_symmetric):
@@ -323,8 +322,8 @@ shifted, mixed = params([2.0, 2.5, 3.0], 8, False, signed=False), params([-1.0, 
 affine = observed(w.abs(), 0, 15, torch.per_tensor_affine)
 verify([
     ("P1, P2 scale of [2, 2.5, 3], uint8", 3 / 255, shifted.scale, 1e-7),
-    ("P3 its zero point", 0, shifted.zero_point, 0),
     ("P3 zero point of [-1, 3], int8", -64, mixed.zero_point, 0),
+    ("P3 zero point of [-1, 1.8], int8", -37, params([-1.0, 1.8], 8, False).zero_point, 0),
     ("P4 as PyTorch, codes -7 to 7", observed(w, -7, 7), params(w, 4).scale, 1e-6),
     ("P5 largest |x| in steps", 8, reach / params(w, 4, full_range=True).scale, 1e-5),
     ("P6 as PyTorch, codes -8 to 7", observed(w, -8, 7), reach / 7.5, 1e-6),
@@ -393,7 +392,7 @@ lsq = torch.where((rounded >= -8) & (rounded <= 7), rounded - v / 0.3, rounded.c
 verify([("Q6 largest difference from autograd", 0, (steps.grad - lsq).abs().max(), 1e-9)])
 
 # %% [markdown]
-# V1 换成细的台阶，步长 $0.1\,\sigma$，没有截断。把 $e/s$ 的直方图分成 10 个区间，每个区间的密度都该是 1。V2 用正弦，它和误差有关，频谱本来全是谐波；加上减性抖动，把频谱分成 4 段，每一段的平均都该是 $\Delta^2/12$。V3 取三种分布。
+# V1 换成细的台阶，步长 $0.1\,\sigma$，没有截断。把 $e/s$ 的直方图分成 10 个区间，每个区间的密度都该是 1。V2 用正弦，误差与信号有关，误差的频谱本来全是谐波；加上减性抖动，再把频谱分成 4 段，每一段的平均都该是 $s^2/12$。V3 取三种分布。
 
 # %% tags=["fold"]
 v = samples.distribution("normal", 2**20)
@@ -418,7 +417,7 @@ print("without dither, the quarters are", *(f"{quarter:.2f}" for quarter in plai
 # %% [markdown]
 # ### 整数运算：I1 到 I5
 #
-# 两个随机矩阵都用非对称量化，零点都不是 0，所以四项一项也省不掉。I2 取一千个 $M$，找最大的相对误差。I3 与 float64 算出的、只舍入一次的结果比较：两次舍入出错的比例不超过 $2^{-(n+1)}$（[只用整数](04b_integer.ipynb)一章推导）。
+# 两个随机矩阵都用非对称量化，零点都不是 0，所以四项一项也省不掉。I2 取一千个 $M$，找最大的相对误差。I3 与 float64 算出的、只舍入一次的结果比较：不同的编码只差 1，所占的比例见 I5。
 
 # %% tags=["fold"]
 generator = torch.Generator().manual_seed(0)
@@ -437,16 +436,16 @@ wanted = (zc + exact).clamp(pc.qmin, pc.qmax)
 many = torch.rand(1000, generator=generator, dtype=torch.float64)
 error = max(abs(m.item() * 2.0 ** (-31 - n.item()) / M - 1)
             for M in many.tolist() for m, n in [fixed_point_multiplier(M)])
-bound = 2.0 ** -(shift.item() + 1)
+apart = (codes - wanted).abs().double()
 verify([
     ("I1 largest difference", 0, (acc - (A - za) @ (B - zb)).abs().max(), 0),
     ("I2 largest relative error of M", 0, error, 2**-31),
-    ("I3 share of codes that differ", 0, (codes != wanted).double().mean(), bound),
-    ("I3 largest difference of codes", 0, (codes - wanted).abs().max(), 1),
+    ("I3 largest difference of codes", 1, apart.max(), 0),
+    ("I3 share of codes that differ", 2 ** -(shift.item() + 1), apart.mean(), 4e-4),
 ])
 
 # %% [markdown]
-# I4：$255^2$ 加 33025 次还在 int32 里，再加一次就绕回。I5 取 $M$ 使 $n = 3$，用六万个随机的和。
+# I4：$255^2$ 加 33025 次还在 int32 里；再加一次就绕回，比真正的和少 $2^{32}$。I5 取 $M$ 使 $n = 3$，用六万个随机的和。
 
 # %% tags=["fold"]
 most = (2**31 - 1) // 255**2
@@ -457,7 +456,8 @@ ideal = ((acc.double() * 0.0707).abs() + 0.5).floor() * acc.sign()
 off = (requantize(acc, m, shift) != ideal).double().mean()
 verify([
     ("I4 terms of 255 * 255 in int32", 33025, most, 0),
-    ("I4 sum of that many, and of one more", 1, (last[0] > 0) - (last[1] > 0), 0),
+    ("I4 their sum", most * 255**2, last[0], 0),
+    ("I4 one more: the true sum less int32's", 2**32, (most + 1) * 255**2 - last[1], 0),
     ("I5 share off by one, n = 3", 2 ** -(shift.item() + 1), off, 0.005),
 ])
 
@@ -508,7 +508,7 @@ compare("x_max, not max|x|: -3 in [-3, 1], int4", literal[0], fit(pair, 4)(pair)
 compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(pair)[1])
 
 # %% [markdown]
-# 第一行后果最严重：1.5 因溢出绕回，变成了负数。后两行也绕回，连正负都错了；加上截断以后，最后一行不算错，只是代价要说明白：步长细了 1/8，换来最大的正值被截断成 0.875。
+# 第一行后果最严重：1.5 因溢出绕回，变成了负数。后两行也绕回：$-3$ 变成 $-1$，1 变成 $-1$。加上截断以后，倒数第二行还是 $-1$，因为范围选小了；最后一行不算错，只是代价要说明白：步长细了 1/8，换来最大的正值被截断成 0.875。
 #
 # 改正以后：
 #
@@ -577,7 +577,7 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # 1. 不对。范围总要含 0，所以 $x_{\min} = 0$。否则零点落在编码之外，零点截断后所有的值都变成 1.0，而且不报错。
 # 2. 除以 $2^{b-1} - 1 = 7$。无符号没有负的一半，除以 $2^b - 1$。
 # 3. 减。$z$ 是 0 的编码，代入 $q = z$ 应当得 0。零点必须是整数，0 才能准确地表示，整数运算也才做得成。
-# 4. 误差从 $\pm\Delta/2$ 变成最大 $\Delta$，噪声功率是四倍，损失 6 dB，等于少了一位。
+# 4. 误差从最大 $s/2$ 变成最大 $s$，噪声功率是四倍，损失 6 dB，等于少了一位。
 # 5. 有。恰好是半整数的值会变：舍入取偶数，加上奇数零点就换了奇偶。半精度里零点大时，$x/s + z$ 本身也会丢掉小数。
 # 6. 40 dB。幅度比用 $20\log_{10}$，功率比用 $10\log_{10}$。1.76 dB 只属于满幅正弦。
 # 7. 都不总是。位数少、信号恰好落在网格上、信号的频率和采样率成整数比时，误差就跟着信号走。减性抖动可以消除这种相关性。
@@ -604,7 +604,6 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # | 基于旋转的方法：SpinQuant | 不同的随机旋转，效果相差很大。所以用少量数据把旋转矩阵学出来，学的时候保持它正交。 | [Liu 等，2025](references.ipynb) |
 # | MX 格式 | 每 32 个数共用一个 8 位的缩放因子，它只能是 2 的幂；每个数是 FP8、FP6、FP4 或 INT8。这是逐组量化，规定成了硬件可以直接支持的标准。 | [Open Compute Project，2023](references.ipynb) |
 #
-#
 # 想从头读理论，有两篇综述：（[Gray & Neuhoff，1998](references.ipynb)）讲量化的理论和历史，（[Nagel 等，2021](references.ipynb)）讲神经网络量化的做法。
 #
 # **【思考】** GPTQ、AWQ、SmoothQuant、QuaRot 各在改公式总表里的哪一个量？
@@ -623,7 +622,7 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 #
 # <details><summary>参考答案</summary>
 #
-# 会。总功率不变，最大值却变小了：50 被分摊到 64 个分量上，每个只得到 $50/\sqrt{64}$。
+# 会。总功率不变，最大值却变小了：50 被分摊到 64 个分量上，每个只得到 $50/\sqrt{64}$，再加上其余 63 个数带来的一点。
 #
 # 旋转以前，$s^2/12$ 不成立：63 个数都变成 0，噪声就是这 63 个数自己的功率。旋转以后，误差是均匀的，V3 可以用。
 #

@@ -31,7 +31,9 @@ def folder() -> Path | None:
 def read(place: Path) -> dict[str, dict[str, bool]]:
     """Table ("predictions" or "exercises") → name → whether it was right; empty at first."""
     done: dict[str, dict[str, bool]] = {"predictions": {}, "exercises": {}}
-    with suppress(OSError, ValueError, AttributeError, TypeError):  # no file, or what is none of ours
+    with suppress(
+        OSError, ValueError, AttributeError, TypeError
+    ):  # no file, or what is none of ours
         found = json.loads((place / KEPT).read_text("utf-8"))
         done = {table: dict(found.get(table, {})) for table in done}
     return done
@@ -71,7 +73,7 @@ class Progress:
                 counts.append(f"{len(right)}/{len(names)}")
                 left += [name for name in names if table == "exercises" and name not in right]
             titles = (words.entry("exercises", name)["title"] for name in left)
-            self.rows.append((chapter, *counts, words.entry("said", "comma").join(titles)))
+            self.rows.append((chapter, *counts, words.entry("progress", "comma").join(titles)))
 
     def __repr__(self) -> str:
         if not self.rows:
@@ -83,11 +85,12 @@ class Progress:
         if not self.rows:
             return f"<p>{html.escape(words.entry('progress', 'elsewhere'))}</p>"
         head = "".join(
-            f'<th scope="col">{html.escape(h)}</th>' for h in words.entry("progress", "head")
+            f'<th scope="col" style="text-align:left">{html.escape(h)}</th>'
+            for h in words.entry("progress", "head")
         )
         rows = "".join(
-            f'<tr><th scope="row">{html.escape(row[0])}</th>'
-            + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
+            f'<tr><th scope="row" style="text-align:left">{html.escape(row[0])}</th>'
+            + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row[1:])
             + "</tr>"
             for row in self.rows
         )

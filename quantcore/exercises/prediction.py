@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 
 from .. import words
 from . import keeping
@@ -22,6 +22,11 @@ from .static import static_html
 
 say = partial(words.entry, "asking")
 WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def joined(*sentences: str) -> str:
+    """Sentences in a row, as the language sets them."""
+    return reduce(lambda a, b: say("joined").format(first=a, then=b), filter(None, sentences))
 
 
 class Prediction:
@@ -48,22 +53,19 @@ class Prediction:
     def feedback(self) -> dict[str, str]:
         """What is said to each answer, by the answer's name."""
         static = os.environ.get("QUANTCORE_STATIC") == "1"
-        then = say("next-static" if static else "next")
-        again = say("again-static" if static else "again")
-        said = {"right": f"{self.words['right']} {then}"}
-        said |= {name: f"{self.words[name]} {again}" for name in self.answers.wrong}
+        then = say("next-static") if static else say("next")
+        again = say("again-static") if static else say("again")
+        said = {"right": joined(self.words["right"], then)}
+        said |= {name: joined(self.words[name], again) for name in self.answers.wrong}
         hint = self.words.get("otherwise", "")
         if self.answers.kind == "number":
             exact = not self.answers.tolerance
             within = "" if exact else say("within").format(tolerance=self.tolerance)
-            for side in ("low", "high"):
-                text = f"{within}{say(side)} {hint}".strip()
-                said[side] = f"{text} {again}"
-            said["unread"] = say("unread")
-        else:
-            said["other"] = f"{say('other')} {hint}".strip() + f" {again}"
-            said["unchosen"] = say("one-of" if self.answers.kind == "choice" else "each-once")
-        return said
+            said |= {side: joined(within, say(side), hint, again) for side in ("low", "high")}
+            return said | {"unread": say("unread")}
+        said["other"] = joined(say("other"), hint, again)
+        each = say("one-of") if self.answers.kind == "choice" else say("each-once")
+        return said | {"unchosen": each}
 
     @property
     def tolerance(self) -> str:

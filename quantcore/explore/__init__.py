@@ -265,7 +265,7 @@ def wav(x: Tensor, rate: int) -> bytes:
 def spectrum(bits: int = 4, dither: bool = False, symmetric: bool = True) -> Explorer:
     """A full-scale sine: without dither the error is made of harmonics."""
     n = torch.arange(8192, dtype=torch.float64)
-    x = torch.sin(2 * torch.pi * 331 / 8192 * n)  # 331 is prime: no sample repeats
+    x = torch.sin(2 * torch.pi * 331 / 8192 * n)  # 331 is odd: no phase comes twice
 
     def draw(sheet, bits, dither, symmetric):
         step = fit(x, bits, symmetric).params.scale
