@@ -32,3 +32,5 @@ OLD = ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning")
 os.environ["PYTHONWARNINGS"] = ",".join(
     f"error::{warning}:{module}" for module in ["__main__", *MODULES] for warning in OLD
 )
+# Chapters are compared with what was saved, and bars are not saved.
+os.environ["TQDM_DISABLE"] = "1"

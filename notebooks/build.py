@@ -53,6 +53,7 @@ def read_source(path: Path) -> nbformat.NotebookNode:
 
 def run(notebook: nbformat.NotebookNode, folder: Path, timeout: int, **hooks) -> None:
     """Run every cell in a new kernel, `timeout` seconds for each; `hooks` are nbclient's."""
+    os.environ["TQDM_DISABLE"] = "1"  # nobody waits, and a saved bar would say how long it took
     NotebookClient(
         notebook,
         kernel_manager_class=ThisPython,

@@ -4,7 +4,9 @@ The model is the same for all: 220 characters of prose a minute (in English 140 
 much text), two minutes for a question, three for a live figure, 0.7 for a formula or a code cell
 that is read. A cell whose source is folded is not read, a figure in it is moved all the same; what
 stands in a fence takes no time. The table at a chapter's top may promise more than this, never
-less; what is marked ★ may be left out, and stands in a row of its own.
+less; what is marked ★ may be left out, and stands in a row of its own. An input for
+a prediction belongs to its question, and takes no time; of the section of exercises, which are done
+after the class, each says how long it takes.
 """
 
 import math
@@ -20,6 +22,9 @@ from notebooks.build import FOLD, ROOT, read_source
 PROSE, WORDS = 220, 140  # characters of Chinese a minute, words of another language
 QUESTION, SLIDER, READ = 2, 3, 0.7  # minutes
 STAR = "★"
+HOMEWORK = "练习", "Exercises"  # the section that is left for after the class
+TASK = re.compile(r"（(\d+) 分钟，难度|\((\d+) minutes, difficulty")
+INPUT = re.compile(r"exercises\.(predict|check|progress)\(")
 HEADING = re.compile(r"^(#{2,3}) (.+)$")
 LABEL = re.compile(r"\*\*【(预测|计算|思考|操作)】\*\*|\*\*\[(Predict|Compute|Think|Try)\]\*\*")
 FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
@@ -37,6 +42,8 @@ def minutes(notebook) -> dict[str, float]:
     section, whole, starred = "", False, False  # starred: the section as a whole, or this part
     for cell in notebook.cells:
         if cell.cell_type == "code":
+            if section in HOMEWORK or INPUT.match(cell.source):
+                continue
             live, folded = LIVE.search(cell.source), FOLD in cell.metadata.get("tags", ())
             if section and (live or not folded):
                 taken[STAR if starred else section] += SLIDER if live else READ
@@ -47,7 +54,9 @@ def minutes(notebook) -> dict[str, float]:
                 if heading[1] == "##":
                     section, whole = heading[2].removesuffix(f" {STAR}"), star
                 starred = whole or star
-            if section:
+            if section in HOMEWORK:
+                taken[section] += sum(int(a or b) for a, b in TASK.findall(block))
+            elif section:
                 text = FORMULA.sub("", block)
                 words = WORD.findall(NO_WORDS.sub("", text)) if not CHARACTER.search(text) else ()
                 taken[STAR if starred else section] += (

@@ -24,9 +24,16 @@ def weights():
     return samples.digits_network()[5].weight[:, :64].contiguous()
 
 
+def measured(bits, symmetric, granularity):
+    """What a network might reach."""
+    lost = 2.0**-bits * (2 - symmetric) * (1 + (granularity == "per tensor"))
+    return {"accuracy": 1 - lost, "SQNR": 6 * bits - 10 * lost, "bytes": 1000 * bits}
+
+
 EXPLORERS = {
     "calibration": lambda: explore.calibration(samples.distribution("outliers")),
     "chord": explore.chord,
+    "accuracy": lambda: explore.accuracy(measured),
     "clipping": explore.clipping,
     "formats": explore.formats,
     "granularity": lambda: explore.granularity(weights()),
@@ -272,3 +279,22 @@ def test_subtractive_dither_makes_the_error_independent_of_the_signal():
     assert plain.unique().numel() == 1
     assert abs(dithered.mean()) < 0.002
     assert dithered.var() == pytest.approx((1 / 3) ** 2 / 12, rel=0.02)
+
+
+def test_a_network_is_measured_once_for_each_setting_and_never_again():
+    asked = []
+
+    def evaluate(*state):
+        asked.append(state)
+        return measured(*state)
+
+    figure = explore.accuracy(evaluate, bits=3, symmetric=False)
+    assert asked == figure.states() and len(asked) == 28
+    frame = figure.frame(4, True, "per channel")
+    assert len(asked) == 28
+    assert frame.line == "accuracy = 0.9375   SQNR = 23.38 dB   bytes = 4000"
+    x, y = figure.sheet.artists[0]["asymmetric"].get_data()
+    assert list(x) == [2, 3, 4, 5, 6, 7, 8]
+    assert list(y) == [measured(b, False, "per channel")["accuracy"] for b in x]
+    (x,), (y,) = figure.sheet.artists[1]["here"].get_data()
+    assert (x, y) == (4, measured(4, True, "per channel")["SQNR"])

@@ -21,6 +21,9 @@ FIGURES = {
     "granularity": lambda: explore.granularity(W),
     "outlier": lambda: explore.outlier(X),
     "calibration": lambda: explore.calibration(samples.distribution("outliers")),
+    "accuracy": lambda: explore.accuracy(
+        lambda bits, *rest: {"accuracy": 1 - 2.0**-bits, "SQNR": 6.0 * bits}
+    ),
     "clipping": lambda: explore.clipping(),
     "grid": lambda: explore.grid(),
     "formats": lambda: explore.formats(),

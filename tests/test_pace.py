@@ -55,6 +55,20 @@ def test_minutes_of_a_chapter_counted_by_hand():
     )
 
 
+def test_exercises_take_what_they_say_and_inputs_belong_to_their_questions():
+    minutes = pace.minutes(
+        chapter(
+            "## 1 一\n\n**【预测】**",
+            ('exercises.predict("zero-point-sign")', []),
+            "## 练习\n\n**【操作】**（8 分钟，难度 1/3）写出来。" + "字" * 300,
+            ("def my_scale(x):\n    return ...", []),
+            ('exercises.check("symmetric-scale", my_scale)', []),
+            "**【操作】**（5 分钟，难度 2/3）再写一个。",
+        )
+    )
+    assert minutes == {"1 一": pytest.approx(2 + 3 / 220), "练习": 13}
+
+
 def test_what_stands_in_a_fence_takes_no_time_and_begins_no_section():
     text = "## 一\n\n```bash\n## 这不是标题\nmake lab\n```\n\n~~~\n字\n~~~\n\n字"
     assert taken(text) == {"一": 2 / 220}

@@ -18,7 +18,7 @@ FOLD = "<details><summary>{}</summary>\n\n"
 LABELLED = re.compile(r"【(.*?)】|\[(Predict|Compute|Think|Try)\]")
 FORMER = re.compile(r"\*\*(先[猜算想看]|问一问|想一想|猜一猜|算一算|试一试)")
 TAGS = {"fold", "predict", IGNORED, "raises-exception"}
-LONGEST = 90  # minutes of a class, without what is marked ★
+LONGEST = 90  # minutes of a class, without what is marked ★ and the exercises
 # In formulas, and what to write instead.
 LETTERS = {
     r"(?<![A-Za-z\\])e\^(?!\{?\d)": r"Euler's number is \mathrm{e}; e is the error",
@@ -143,8 +143,9 @@ def times(notebook, path):
     for name, minutes in taken.items():
         if table.get(name, minutes) < minutes:
             yield f"{name}: {minutes:.1f} minutes by notebooks/pace.py, promised {table[name]}"
-    if (whole := sum(table.values()) - table.get(pace.STAR, 0)) > LONGEST:
-        yield f"{whole} minutes without ★, at most {LONGEST}"
+    later = {pace.STAR, *pace.HOMEWORK}
+    if (whole := sum(time for name, time in table.items() if name not in later)) > LONGEST:
+        yield f"{whole} minutes without ★ and exercises, at most {LONGEST}"
 
 
 CHECKS = [letters, questions, answers, tagged, predictions, unfolded, stars, words, times]

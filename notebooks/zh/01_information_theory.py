@@ -43,7 +43,7 @@ from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import explore, noise_power, optimal_uniform, pack_int4, samples, sqnr_db
 from quantcore import unpack_int4  # noqa: F401
 from quantcore.calibration import clipping_noise
-from quantcore.sheet import BLUE, GREEN, RED, Sheet
+from quantcore.sheet import BLUE, PURPLE, RED, Sheet
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -308,7 +308,7 @@ for step in (0.5, 1.0, 2.0, 3.0, 4.0):
 # 2. 高斯经过 ReLU，负的都变成 0；
 # 3. 已经以同样的步长量化过一次的高斯；
 # 4. 第 3 种再加 $\Delta/2$；
-# 5. 上面的照片，取 8 位的步长 $\Delta = 1/255$。像素本来是 $k/255$，载入时每 4 个平均成一个，取值变成 $k/1020$（$k$ 是整数）；设 $k$ 除以 4 的四种余数同样多。
+# 5. 上面的照片，取 8 位的步长 $\Delta = 1/255$。像素本来是 $k/255$，载入时每 4 个平均成一个，取值变成 $k/1020$（$k$ 是整数）；近似认为 $k$ 除以 4 的四种余数同样多。
 #
 # <details><summary>参考答案</summary>
 #
@@ -423,12 +423,12 @@ def share_on_notes(e):
     return (energy[near].sum() / energy.sum()).item()
 
 
-print(f"predicted for white noise {3 * 12 / 8000:8.1%}")
+print(f"predicted for white noise {3 * 12 / 8000:8.2%}")
 for b in (2, 3):
     step = 2 / (2**b - 1)
     e = chord - (nearest(chord - step / 2, step) + step / 2)  # no level at 0, as in the figure
-    print(f"{b} bits, without dither {share_on_notes(e):12.1%}")
-    print(f"{b} bits, with dither {share_on_notes(chord - subtractive(chord, step)):15.1%}")
+    print(f"{b} bits, without dither {share_on_notes(e):12.2%}")
+    print(f"{b} bits, with dither {share_on_notes(chord - subtractive(chord, step)):15.2%}")
 
 # %% [markdown]
 # ### 不减回去：随机舍入
@@ -480,7 +480,7 @@ print(f"{2:10.3f} {power(e) / noise_power(1 / 8):10.3f}")
 # %% [markdown]
 # ### 误差之和：偏差与噪声
 #
-# 无偏为什么值得付两倍的噪声功率？因为网络里的数总是成千上万地相加。设 $N$ 个误差互相独立，各有均值 $\mu$（叫**偏差**，bias）和标准差 $\sigma_e$，它们的和的均方根是
+# 无偏为什么值得付两倍的噪声功率？因为网络里的数总是成千上万地相加。设 $N$ 个误差互相独立，各有均值 $\mu$（称为**偏差**（bias））和标准差 $\sigma_e$，它们的和的均方根是
 #
 # $$
 # \sqrt{(N\mu)^2 + N\sigma_e^2}
@@ -523,7 +523,7 @@ for name, (e, mean, deviation) in sums.items():
     print()
 
 # %% [markdown]
-# 第 1、4 两种每多 100 倍的项只大 10 倍，第 2、3 两种大 100 倍。（每种用了二百万个误差，$10^4$ 个一组只有 200 组，实测值有百分之几的抽样误差。）第 3、4 种说的正是训练：每次更新量若小于半个步长，舍入到最近的数会把它全部丢掉，一万次也不动；随机舍入每次只有一成的机会动一下，平均下来却一点不差。
+# 第 1、4 两种每多 100 倍的项只大 10 倍，第 2、3 两种大约大 100 倍。（每种用了二百万个误差，$10^4$ 个一组只有 200 组，实测值有百分之几的抽样误差。）第 3、4 种说的正是训练：每次更新量若小于半个步长，舍入到最近的数会把它全部丢掉，一万次也不动；随机舍入每次只有一成的机会动一下，平均下来却一点不差。
 #
 # 偏差的来源不止取整。只在一端截断、网格左右不对称（例如编码 $-8 \dots 7$），误差的均值也不是 0。在[均匀量化器](04_quantizer.ipynb)一章，半整数的舍入规则也会带来偏差。
 
@@ -628,7 +628,7 @@ print("     each pair: predicted, measured, in dB")
 # %% tags=["fold", "predict"]
 sheet = Sheet(panels=1, height=3.6)
 sheet.frame(0, "three sources", "bit width b", "SQNR, dB", (0.5, 12.5), (-5, 78))
-for (name, (_, loading, _)), color in zip(three.items(), (BLUE, GREEN, RED)):
+for (name, (_, loading, _)), color in zip(three.items(), (BLUE, PURPLE, RED)):
     line = [formula_db(b, loading) for b in widths]
     sheet.line(0, f"{name}, predicted", widths, line, color=color, linewidth=1)
     sheet.points(0, f"{name}, measured", widths, found[name], color=color, markersize=9)
@@ -697,7 +697,7 @@ for b in (2, 4, 6, 8):
 # $$
 # 〔[N9](06_summary.ipynb#公式总表)〕
 #
-# 这一项与 ACIQ 选截断位置时用的相同（[Banner 等，2019](references.ipynb)）。颗粒那一项，论文取 $\Delta = 2c/2^b$，也不乘 $P(\lvert x\rvert \le c)$，所以位宽低时得到的 $c$ 大一些。
+# 一种叫 ACIQ 的方法用同样的 $D_o$ 来选截断的位置（[Banner 等，2019](references.ipynb)）。它的颗粒项取 $\Delta = 2c/2^b$，也不乘 $P(\lvert x\rvert \le c)$，所以位宽低时得到的 $c$ 大一些。
 #
 # **【操作】** 先预测，再拖动。4 位，$c$ 从 4 减到 2，哪一种噪声变大，哪一种变小？最好的 $c$ 大约在哪里？换成 8 位呢？
 
@@ -726,7 +726,7 @@ for c in (1.5, 2.0, 2.5, 3.0, 4.0):
 # %% [markdown]
 # ### 最好的范围随位宽变
 #
-# `optimal_uniform` 不用近似，直接求均方误差最小的等距重建值。下表把它最外面的一级（`exact`）与两式之和的谷底对照；`ACIQ` 一列换成论文的颗粒项；最后一列是每多一位，SQNR 增加几分贝。
+# `optimal_uniform` 不用近似，直接求均方误差最小的等距重建值。下表把它最外面的一级（`exact`）与两式之和的谷底对照；`ACIQ` 一列换成 ACIQ 的颗粒项；最后一列是每多一位，SQNR 增加几分贝。
 
 # %% tags=["fold"]
 clips = torch.linspace(0.5, 6, 5501, dtype=torch.float64)
@@ -773,9 +773,9 @@ for count in (10**3, 10**4, 10**5, 10**6):
 #
 # - $N$ 个 $b$ 位的编码紧密排列，占 $N\,b/8$ 字节。批大小为 1 时，字节数近似决定时间；速度要在目标机器上测量，伪量化测不出速度。
 # - 误差在一个步长里均匀分布时，量化噪声功率是 $\sigma_q^2 = \Delta^2/12$。密度光滑、步长足够小、没有截断，是常用的充分条件。步长过大、信号落在网格点上、信号超出范围，都会使它失效。
-# - 除了误差恒为常数的情形，误差都不独立于信号。减性抖动使误差与任何信号独立，功率严格等于 $\Delta^2/12$。
+# - 不加抖动时，除非误差恒为常数，误差不会独立于信号。减性抖动使误差与任何信号独立，功率严格等于 $\Delta^2/12$。
 # - 随机舍入对每个 $x$ 都无偏，代价是平均噪声功率为 $2 \cdot \Delta^2/12$。$N$ 个独立的误差相加，噪声按 $\sqrt N$ 增长，偏差按 $N$ 增长。
-# - 没有截断时，$\mathrm{SQNR} = 6.02\,b + 4.77 - 20\log_{10}\Gamma$ dB，其中 $\Gamma = A/\sigma$。占满范围的均匀分布是 $6.02\,b$ dB，满幅正弦多 1.76 dB，高斯取 $\Gamma = 4$ 时少 7.27 dB。
+# - $\Delta^2/12$ 成立、截断可以忽略时，$\mathrm{SQNR} = 6.02\,b + 4.77 - 20\log_{10}\Gamma$ dB，其中 $\Gamma = A/\sigma$。占满范围的均匀分布是 $6.02\,b$ dB，满幅正弦多 1.76 dB，高斯取 $\Gamma = 4$ 时少 7.27 dB。
 # - 位宽固定时，范围过小则过载噪声占主导，范围过大则步长过粗，颗粒噪声占主导。对高斯，最好的截断位置随位宽增大而外移，最小值到最大值通常不是它。
 #
 # 下一章：[率失真](01b_rate_distortion.ipynb)（★ 选读）。重建值不等距，或者编码长短不一，还能再好多少？也可以直接去[量化方案](02_schemes.ipynb)：有哪些整数可以用，4 位的数怎样放进字节。

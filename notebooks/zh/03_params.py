@@ -786,7 +786,7 @@ print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float
 
 # %% [markdown]
 # - 8 位时，除了 `percentile`，各种静态办法相差不大：第二个 ReLU 的输出没有突出的离群值。
-# - 2 位时才分出高下，`mse` 最好，准确率只损失 0.4 个百分点。
+# - 2 位时 SQNR 拉开了差距，`mse` 最高，因为它按位宽选择截断。`entropy` 的 SQNR 低 3 dB，准确率只低半个百分点，也就是两张图片；449 张图片的准确率，抽样误差约有 1 个百分点，排不出名次。
 # - 动态范围每张图片都合身，8 位时好 2 dB 多；但它仍取每张图片的最大值，所以 2 位时不如 `mse`。图片变暗以后，静态范围大半闲着，动态范围不受影响。代价是运行时多扫一遍数据。
 #
 # 还有一种办法是把范围当作参数，和权重一起训练。**PACT** 学习 ReLU 的上限 $\alpha$：$\hat x$ 由截断到 $[0, \alpha]$ 的 $x$ 量化而来，损失对 $\alpha$ 的梯度只来自被截断的值（[Choi 等，2018](references.ipynb)）。**LSQ** 直接学习步长 $s$（[Esser 等，2020](references.ipynb)），梯度是
@@ -794,6 +794,7 @@ print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float
 # $$
 # \frac{\partial \hat x}{\partial s} = \operatorname{rint}\!\left(\frac xs\right) - \frac xs
 # $$
+# 〔[Q6](06_summary.ipynb#公式总表)〕
 #
 # 这是范围以内的情形；范围以外，梯度是最外面的那个编码（$z = 0$ 时）。这个式子[均匀量化器](04_quantizer.ipynb)一章推导并验证。
 #
@@ -855,11 +856,11 @@ for bits, name, options in cases:
 table("layout | conv: bits | dB | linear: bits | dB | with an outlier: bits | dB", rows)
 
 # %% [markdown]
-# - 没有离群值的两层：每 64 个、每 32 个一组，都比连接 4 位和 5 位两点的直线略高。例如线性层每 32 个一组用 4.5 位，直线上的值约是 19.8 dB，实测高出近 2 dB。每 16 个一组就要 5 位，不如 5 位逐张量；$s$ 存成 32 位时，每 32 个一组也是这样。
+# - 没有离群值的两层：每 64 个、32 个一组，都比连接 4 位和 5 位两点的直线略高。例如线性层每 32 个一组用 4.5 位，直线上的值约是 19.8 dB，实测高出近 2 dB。每 16 个一组就要 5 位，不如 5 位逐张量；$s$ 存成 32 位时，每 32 个一组也是这样。
 # - 有离群值：逐张量差得很多，逐组受的影响小得多。离群值越突出，细粒度越值得。
 # - 卷积的位数比 $4 + 16/g$ 略多：144 不是 64 和 32 的倍数，每行的最后一组短一些，$s$ 就多一些。
 #
-# **【操作】** 下面的热图每行是一个输出通道。切换“粒度”：误差图的颜色和右图各行的 SQNR 怎样变？哪一行得益最多？（图下的 bits/weight 按 32 位的 $s$ 算。）
+# **【操作】** 下面的热图每行是一个输出通道。切换“粒度”：误差图的颜色、各行的 SQNR 怎样变？哪一行得益最多？（图下的 bits/weight 按 32 位的 $s$ 算。）
 
 # %%
 explore.granularity(layers[1][:, :64].contiguous().cpu(), bits=4, symmetric=True)
@@ -877,11 +878,11 @@ explore.granularity(layers[1][:, :64].contiguous().cpu(), bits=4, symmetric=True
 #
 # <details><summary>参考答案</summary>
 #
-# 不是。`Linear` 和 `Conv2d` 的权重第 0 维是输出通道；`ConvTranspose2d`（转置卷积）的权重形状是 `(输入, 输出, 高, 宽)`，输出通道在第 1 维；分组的转置卷积是 `(输入, 输出/组数, 高, 宽)`。选错了维，程序不报错，只是误差变大。
+# 不是。`Linear` 和 `Conv2d` 的权重第 0 维是输出通道；`ConvTranspose2d`（转置卷积）的权重形状是 `(in, out, kH, kW)`，输出通道在第 1 维。分成 `groups` 组时是 `(in, out / groups, kH, kW)`，第 1 维的一个切片混着各组的输出通道，要先拆开各组。选错了维，程序不报错，只是误差变大。
 #
 # </details>
 #
-# 下面让八个输出通道的大小依次翻倍，分别沿两个维量化：
+# 让八个输出通道的大小依次翻倍，分别沿两个维量化：
 
 # %% tags=["predict"]
 generator = torch.Generator().manual_seed(0)
@@ -895,9 +896,9 @@ for kind, outputs in ((torch.nn.Conv2d, 0), (torch.nn.ConvTranspose2d, 1)):
         print(f"{name:15} {tuple(shape)!s:16} axis={axis}   MSE in each channel's unit {e:.3f}")
 
 # %% [markdown]
-# 选对了维，每个通道的误差都和这个通道自己的大小相称。选错了，小的通道和大的共用一个 $s$，几乎全成了 0。
+# 选对了维，每个通道的误差都和这个通道自己的大小相称。选错了，小的通道和大的共用 $s$，几乎全成了 0。
 #
-# 激活值能不能也逐通道？不能沿输入通道：输入通道是求和的方向，沿这个方向变化的 $s$ 提不到求和号外面（[只用整数](04b_integer.ipynb)一章推导）。但可以**逐行**，每行（每张图片、每个词元）一个 $s$，它提得出来，大语言模型常用。逐组的权重也沿求和的方向变，所以要一组一组地求和，各乘各的 $s$，再加起来。
+# 激活值能不能也逐通道？不能沿输入通道：输入通道是求和的方向，沿这个方向变化的 $s$ 提不到求和号外面（[只用整数](04b_integer.ipynb)一章推导）。但可以**逐行**，每行（每张图片、每个词元）一个 $s$，它提得出来，大语言模型常用（[Dettmers 等，2022](references.ipynb)）。逐组的权重也沿求和的方向变，所以要一组一组地求和，各乘各的 $s$，再加起来。
 #
 # ## 7 坏的输入
 #

@@ -250,7 +250,7 @@ for name in ("rint", "half up"):
     print(f"{name:9} {share:8.2f} {predicted:16.3f} {bias:10.3f} {after:16.2f}")
 
 # %% [markdown]
-# 每次的偏差虽小，却总朝一个方向，层层累加。没有这种偏差，是“取偶数”的一个理由；另一个理由是处理器的浮点指令默认就这样舍入。像素没有负数，换成 $\operatorname{round}_{\text{away}}$，结果和四舍五入一样；数据正负对称时，$\operatorname{round}_{\text{away}}$ 的平均偏差是 0，但绝对值偏大。
+# 每次的偏差虽小，却总朝一个方向，会累加。没有这种偏差，是“取偶数”的一个理由；另一个理由是处理器的浮点指令默认就这样舍入。像素没有负数，换成 $\operatorname{round}_{\text{away}}$，结果和四舍五入一样；数据正负对称时，$\operatorname{round}_{\text{away}}$ 的平均偏差是 0，但绝对值偏大。
 #
 # 还有一种办法是**随机舍入**（stochastic rounding）：按小数部分的大小，随机决定往上还是往下，平均没有偏差，代价是噪声更大。它就是[信息论基础](01_information_theory.ipynb)里不减回去的抖动。
 #
@@ -281,7 +281,7 @@ for name, bits in (("uniform", 8), ("normal", 8), ("normal", 4), ("normal", 2)):
 #
 # ### 饱和截断是定义的一部分
 #
-# 有些教程的公式写成 $Q(x) = \operatorname{rint}(x/s + z)$，没有 $\operatorname{clamp}$。
+# 有的教程把公式写成 $Q(x) = \operatorname{rint}(x/s + z)$，没有 $\operatorname{clamp}$。
 #
 # **【预测】** 照这个公式，编码算出 200，存进 int8，读出来是多少？
 #

@@ -49,7 +49,7 @@ explore.set_language("zh")
 # %% [markdown]
 # ## 公式总表
 #
-# 编号的字母是组：N 噪声与信息，S 方案，P 参数，Q 量化器，I 整数运算，V 可视化。“截断”都指**饱和截断**（clipping）。最后一列是推导并首次验证这个公式的那一章；在那一章里，公式下面也写着编号。
+# 编号的字母是组：N 噪声与信息，S 方案，P 参数，Q 量化器，I 整数运算，V 可视化，T 网络。“截断”都指**饱和截断**（clipping）。最后一列是推导并首次验证这个公式的那一章；在那一章里，公式下面也写着编号。
 #
 # | 编号 | 名称 | 公式 | 条件 | 章 |
 # |:--|:--|:--|:--|:--|
@@ -105,6 +105,10 @@ explore.set_language("zh")
 # | V1 | 误差的直方图 | $e/s$ 在 $\pm\tfrac12$ 上密度为 1 | 与 N2 同 | [可视化分析](05_visualization.ipynb) |
 # | V2 | 误差的频谱 | 每根线 $\lvert F_k\rvert^2/N$ 的期望都是 $s^2/12$ | 误差是白噪声，$F_k$ 是 $N$ 点傅里叶变换 | [可视化分析](05_visualization.ipynb) |
 # | V3 | `minmax` 的量化信噪比 | $10\log_{10}\!\big(12\,(2^{b-1}-1)^2\big) - 20\log_{10}\dfrac{\max\lvert x\rvert}{x_{\mathrm{rms}}}$ dB | 对称有符号；N2 成立 | [可视化分析](05_visualization.ipynb) |
+# | T1 | 并入批归一化 | $w' = \dfrac{\gamma}{\sigma}\,w$，$\mathrm{bias}' = \tau - \dfrac{\gamma}{\sigma}\,\mu$ | 训练结束以后，$\mu$、$\sigma$ 不再变化 | [一个真实的网络](05b_network.ipynb) |
+# | T2 | 逐层的误差 | $D \approx \sum_k D_k$ | 各层的误差互不相关，步长足够小 | [一个真实的网络](05b_network.ipynb) |
+# | T3 | 逐通道的得益 | 第 $j$ 个通道 $20\log_{10}\dfrac{\max\lvert w\rvert}{\max\lvert w_j\rvert}$ dB | 步长足够小 | [一个真实的网络](05b_network.ipynb) |
+# | T4 | 文件的字节 | $\displaystyle\sum_k \left(\left\lceil\frac{N_k b_k}{8}\right\rceil + 8\,C_k + 5\right)$ | 逐通道；$s$、偏置各 4 字节，输入的 $s$、$z$ 共 5 字节；不含文件头 | [一个真实的网络](05b_network.ipynb) |
 
 # %% [markdown]
 # 出处：N2（[Bennett，1948](references.ipynb)）；N3、N10（[Widrow & Kollár，2008](references.ipynb)）；N9（[Banner 等，2019](references.ipynb)），N8 是 N2 限制在范围以内；N11（[Lloyd，1982](references.ipynb)；[Max，1960](references.ipynb)）；N13、N15（[Shannon，1948](references.ipynb)；[Shannon，1959](references.ipynb)）；N14、N16（[Gish & Pierce，1968](references.ipynb)；[Gray & Neuhoff，1998](references.ipynb)）；S3、Q1、Q2（[ONNX，2024](references.ipynb)）；S4（[Open Compute Project，2023](references.ipynb)）；P1 到 P4、I 组（[Jacob 等，2018](references.ipynb)；[Krishnamoorthi，2018](references.ipynb)）；Q5（[Bengio 等，2013](references.ipynb)，掩码见[均匀量化器](04_quantizer.ipynb)）。其余的在课里推导。
@@ -208,12 +212,13 @@ print(f"correlation of e and x {correlation(plain, sine):.3f}")
 u = torch.rand(n, generator=torch.Generator().manual_seed(1)).double()
 e = 0.5 * ((normal / 0.5 + u).floor() - normal / 0.5)  # stochastic rounding, step 0.5
 cut = normal.double() - 0.01 * (normal.double() / 0.01).floor()  # truncation, step 0.01
-sums = cut[: 1000 * 1000].view(-1, 1000).sum(1)
-spread = sqrt((1000 * 0.005) ** 2 + 1000 * noise_power(0.01))
+spread = {k: sqrt((k * 0.005) ** 2 + k * noise_power(0.01)) for k in (2, 1000)}
+sums = {k: cut.view(-1, k).sum(1).square().mean().sqrt() for k in spread}
 verify([
     ("N17 mean error, stochastic rounding", 0, e.mean(), 1e-3),
     ("N17 its noise power", 2 * noise_power(0.5), e.square().mean(), 1e-3),
-    ("N18 sum of 1000 truncated values", spread, sums.square().mean().sqrt(), 0.005),
+    ("N18 sum of 2 truncated values", spread[2], sums[2], 1e-4),
+    ("N18 sum of 1000 truncated values", spread[1000], sums[1000], 0.005),
 ])
 
 
@@ -459,6 +464,55 @@ verify([
     ("I4 their sum", most * 255**2, last[0], 0),
     ("I4 one more: the true sum less int32's", 2**32, (most + 1) * 255**2 - last[1], 0),
     ("I5 share off by one, n = 3", 2 ** -(shift.item() + 1), off, 0.005),
+])
+
+# %% [markdown]
+# ### 网络：T1 到 T4
+#
+# 取训练好的数字识别网络，三层权重，6 位、逐通道。T1 用一个随机的批归一化层；T2 量网络输出的噪声功率；T3 让一个矩阵的各行相差很大；T4 把一层存成文件，数字节。
+
+# %% tags=["fold"]
+generator = torch.Generator().manual_seed(0)
+norm = torch.nn.BatchNorm2d(3).eval()
+for t in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+    t.data = torch.rand(3, generator=generator) + 0.5
+kernel, image = torch.randn(3, 2, 3, 3, generator=generator), torch.rand(1, 2, 8, 8)
+ratio = norm.weight / (norm.running_var + norm.eps).sqrt()
+apart = norm(torch.conv2d(image, kernel))
+apart -= torch.conv2d(image, kernel * ratio[:, None, None, None],
+                      norm.bias - norm.running_mean * ratio)
+
+# %% tags=["fold"]
+network, images = samples.digits_network(), samples.digits()[2]
+weights = {i: network[i].weight for i in (0, 2, 5)}
+y, coarse = network(images), {i: fit(w, 6, axis=0)(w) for i, w in weights.items()}
+
+
+def output_noise(layers):
+    changed = {f"{i}.weight": coarse[i] for i in layers}
+    return (torch.func.functional_call(network, changed, images) - y).square().mean().item()
+
+
+rows_of = samples.distribution("normal", 8 * 5000).view(8, 5000)
+spread = rows_of * 2.0 ** torch.arange(-4, 4).clamp(max=0)[:, None]
+one, each = fit(spread, 8)(spread), fit(spread, 8, axis=0)(spread)
+gain = sqnr_db(spread[2], each[2]) - sqnr_db(spread[2], one[2])
+predicted_gain = 20 * log10(spread.abs().max() / spread[2].abs().max())
+
+
+# %% tags=["fold"]
+codes, layer = fit(weights[5], 4, axis=0), weights[5]
+stored = {
+    "w": pack_int4(codes.quantize(layer)), "s": codes.params.scale, "bias": network[5].bias,
+    "input_s": torch.tensor(0.1), "input_z": torch.tensor(0, dtype=torch.int8),
+}
+formula = ceil(layer.numel() * 4 / 8) + 8 * len(layer) + 5
+verify([
+    ("T1 difference after folding", 0, apart.abs().max(), 1e-5),
+    ("T2 noise of all layers / sum of each", 1, output_noise(weights) / sum(
+        output_noise([i]) for i in weights), 0.1),
+    ("T3 gain of row 2, dB", predicted_gain, gain, 0.5),
+    ("T4 bytes of the last layer, 4 bits", formula, sum(t.nbytes for t in stored.values()), 0),
 ])
 
 # %% [markdown]

@@ -45,13 +45,14 @@
 # | 抖动 | dither | 量化之前加上的随机噪声，用来使误差与信号无关 | [信息论基础](01_information_theory.ipynb) |
 # | 减性抖动 | subtractive dither | 量化之前加上抖动，量化之后再减去同一个抖动 | [信息论基础](01_information_theory.ipynb) |
 # | 非减性抖动 | non-subtractive dither | 量化之前加上抖动，量化之后不再减去 | [信息论基础](01_information_theory.ipynb) |
+# | 偏差 | bias | 误差的均值；许多误差相加时不会互相抵消 | [信息论基础](01_information_theory.ipynb) |
 # | 特征函数 | characteristic function | 随机变量 $x$ 的 $\mathbb{E}[\mathrm{e}^{\mathrm{i}ux}]$，是密度的傅里叶变换 | [信息论基础](01_information_theory.ipynb) |
 # | 计算强度 | arithmetic intensity | 每搬运一个字节所做的运算次数 | [信息论基础](01_information_theory.ipynb) |
 # | 算子融合 | kernel fusion | 把几步运算合成一个程序，中间结果不写回内存 | [信息论基础](01_information_theory.ipynb) |
 # | 门限 | threshold | 两个相邻量化区间的分界点 | [率失真](01b_rate_distortion.ipynb) |
 # | 中升型 | mid-rise | 0 是门限、不是量化级的均匀量化器 | [率失真](01b_rate_distortion.ipynb) |
 # | 中平型 | mid-tread | 0 是一个量化级的均匀量化器 | [率失真](01b_rate_distortion.ipynb) |
-# | 点密度 | point density | 单位长度里量化级的个数，随位置变化 | [率失真](01b_rate_distortion.ipynb) |
+# | 点密度 | point density | 单位长度里的量化级占总数的比例，随位置变化 | [率失真](01b_rate_distortion.ipynb) |
 # | 熵 | entropy | 编码的平均信息量 $H$；无损压缩平均每个编码至少需要的比特数（独立同分布时） | [率失真](01b_rate_distortion.ipynb) |
 # | 前缀码 | prefix code | 没有一个码字是另一个码字开头的变长编码 | [率失真](01b_rate_distortion.ipynb) |
 # | 霍夫曼码 | Huffman code | 平均长度最短的前缀码 | [率失真](01b_rate_distortion.ipynb) |
@@ -60,7 +61,7 @@
 # | KL 散度 | Kullback–Leibler divergence | 用一个分布代替另一个分布的代价，记作 $D_{\mathrm{KL}}$ | [率失真](01b_rate_distortion.ipynb) |
 # | 码率 | rate | 平均每个值用多少比特，记作 $R$ | [率失真](01b_rate_distortion.ipynb) |
 # | 失真 | distortion | 重建值与原值的差别，全课用均方误差，记作 $D$ | [率失真](01b_rate_distortion.ipynb) |
-# | 率失真函数 | rate–distortion function | 码率为 $R$ 时能达到的最小失真 $D(R)$ | [率失真](01b_rate_distortion.ipynb) |
+# | 率失真函数 | rate–distortion function | 码率不超过 $R$ 时失真的下确界 $D(R)$ | [率失真](01b_rate_distortion.ipynb) |
 # | 矢量量化 | vector quantization | 把几个数合在一起量化 | [率失真](01b_rate_distortion.ipynb) |
 #
 # ## 数的格式

@@ -6,7 +6,9 @@ The arguments are the data and where the controls start.
 from __future__ import annotations
 
 import io
+import itertools
 import wave
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -18,12 +20,13 @@ from ..params import QuantizationParams
 from ..quantizer import UniformQuantizer
 from ..schemes import QuantizationScheme
 from ..sheet import Sheet
+from ..survey import progress
 from . import figures
 from .explorer import Control, Explorer
 
 __all__ = [
-    "calibration", "chord", "clipping", "formats", "granularity", "grid", "outlier", "photo",
-    "quantization", "rate", "set_language", "shapes", "spectrum", "staircase", "workbench",
+    "accuracy", "calibration", "chord", "clipping", "formats", "granularity", "grid", "outlier",
+    "photo", "quantization", "rate", "set_language", "shapes", "spectrum", "staircase", "workbench",
 ]  # fmt: skip
 
 GROUP = 16  # values that share a scale in the layout "per group"
@@ -260,6 +263,25 @@ def wav(x: Tensor, rate: int) -> bytes:
         file.setframerate(rate)
         file.writeframes((x.clamp(-1, 1) * 32767).round().to(torch.int16).numpy().tobytes())
     return buffer.getvalue()
+
+
+def accuracy(
+    evaluate: Callable[[int, bool, str], dict[str, float]], bits: int = 8, symmetric: bool = True
+) -> Explorer:
+    """What evaluate(bits, symmetric, granularity) measures of a network, for every setting.
+
+    evaluate returns two numbers or more by their names; the first two are drawn over the bit
+    width. All is measured in this call, once.
+    """
+    layout = Control("granularity", ("per tensor", "per channel"), "per tensor")
+    controls = bits_control(bits), check("symmetric", symmetric), layout
+    states = list(itertools.product(*(c.values for c in controls)))
+    measured = {state: evaluate(*state) for state in progress(states, "accuracy")}
+
+    def draw(sheet, **state):
+        return figures.draw_accuracy(sheet, measured, *state.values())
+
+    return Explorer("accuracy", Sheet(2), draw, *controls, compare=True)
 
 
 def spectrum(bits: int = 4, dither: bool = False, symmetric: bool = True) -> Explorer:

@@ -14,7 +14,7 @@ from ..information import entropy, spectrum, sqnr_db
 from ..quantizer import UniformQuantizer
 from ..schemes import format_levels, round_to_levels
 from ..sheet import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, Sheet
-from ..visualization import numbers, params_numbers, spikes, stride, thin
+from ..visualization import DECIBELS, numbers, params_numbers, spikes, stride, thin
 
 
 def draw_photo(sheet: Sheet, image: Tensor, image_hat: Tensor, levels: int) -> str:
@@ -178,3 +178,31 @@ def draw_spectrum(sheet: Sheet, x: Tensor, x_hat: Tensor) -> str:
     sheet.legend(1)
     highest = spectrum(error, 1)[1].max().item()
     return numbers(SQNR=sqnr_db(x, x_hat), **{"highest line": highest})
+
+
+def draw_accuracy(
+    sheet: Sheet,
+    measured: dict[tuple, dict[str, float]],
+    bits: int,
+    symmetric: bool,
+    granularity: str,
+) -> str:
+    """Two numbers of a network over the bit width, symmetric and not, and where we are.
+
+    measured: the numbers by their names, for each (bits, symmetric, granularity).
+    """
+    here = measured[bits, symmetric, granularity]
+    for i, name in enumerate(list(here)[:2]):
+        low, high = (end(each[name] for each in measured.values()) for end in (min, max))
+        room = 0.06 * (high - low) or 1.0
+        label = f"{name}, dB" if name in DECIBELS else name
+        sheet.frame(i, granularity, "bit width b", label, (1.7, 8.3), (low - room, high + room))
+        for choice, look in (("symmetric", (BLUE, "o")), ("asymmetric", (GREEN, "s"))):
+            rest = (choice == "symmetric", granularity)
+            found = {b: each[name] for (b, *other), each in measured.items() if (*other,) == rest}
+            line = {"color": look[0], "marker": look[1], "markersize": 5}
+            sheet.line(i, choice, list(found), list(found.values()), **line)
+        circle = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 2}
+        sheet.points(i, "here", [bits], [here[name]], color=RED, marker="o", **circle)
+        sheet.legend(i)
+    return numbers(**here)
