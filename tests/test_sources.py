@@ -94,9 +94,10 @@ def terms(folder):
             yield f"{GLOSSARY}.py: {row}: term, English, explanation, link to the chapter"
             continue
         term, other = row[:2]
-        if term in seen:
+        row = term if folder.name == "zh" else (term, other)  # 偏差 and 偏置 are both called bias
+        if row in seen:
             yield f"{GLOSSARY}.py: {term} has two rows"
-        seen.add(term)
+        seen.add(row)
         # zh: **饱和截断**（clipping，也叫…）; en: **clipping**, **straight-… estimator** (STE)
         bold = rf"\*\*[^*\n]*(\*\*(\]\([^)]*\))? \([^)]*)?{agreed(term).pattern}"
         first = introduction(term, other) if folder.name == "zh" else re.compile(bold, re.I)
