@@ -45,6 +45,7 @@
 # | dither | 抖动 | random noise, added before quantization, that makes the error independent of the signal | [Information theory](01_information_theory.ipynb) |
 # | subtractive dither | 减性抖动 | dither that is added before quantization and subtracted again afterwards | [Information theory](01_information_theory.ipynb) |
 # | non-subtractive dither | 非减性抖动 | dither that is added before quantization and not subtracted afterwards | [Information theory](01_information_theory.ipynb) |
+# | bias | 偏差 | the mean of an error, where it is not 0; it does not average out | [Information theory](01_information_theory.ipynb) |
 # | characteristic function | 特征函数 | $\mathbb{E}[\mathrm{e}^{\mathrm{i}ux}]$ of a random variable $x$, the Fourier transform of its density | [Information theory](01_information_theory.ipynb) |
 # | arithmetic intensity | 计算强度 | how many operations are done for each byte that is moved | [Information theory](01_information_theory.ipynb) |
 # | kernel fusion | 算子融合 | several operations made into one program, so that what lies between them never goes back to memory | [Information theory](01_information_theory.ipynb) |

@@ -39,6 +39,7 @@
 # - **Max, 1960** – MAX J. Quantizing for minimum distortion[J]. IRE Transactions on Information Theory, 1960, 6(1): 7-12.
 # - **Micikevicius et al., 2022** – MICIKEVICIUS P, STOSIC D, BURGESS N, et al. FP8 formats for deep learning[EB/OL]. arXiv: 2209.05433, 2022.
 # - **Migacz, 2017** – MIGACZ S. 8-bit inference with TensorRT[R]. San Jose: NVIDIA GPU Technology Conference, 2017.
+# - **Nagel et al., 2019** – NAGEL M, VAN BAALEN M, BLANKEVOORT T, et al. Data-free quantization through weight equalization and bias correction[C]//IEEE/CVF International Conference on Computer Vision. 2019: 1325-1334.
 # - **Nagel et al., 2020** – NAGEL M, AMJAD R A, VAN BAALEN M, et al. Up or down? Adaptive rounding for post-training quantization[C]//International Conference on Machine Learning. 2020: 7197-7206.
 # - **Nagel et al., 2021** – NAGEL M, FOURNARAKIS M, AMJAD R A, et al. A white paper on neural network quantization[EB/OL]. arXiv: 2106.08295, 2021.
 # - **Nagel et al., 2022** – NAGEL M, FOURNARAKIS M, BONDARENKO Y, et al. Overcoming oscillations in quantization-aware training[C]//International Conference on Machine Learning. 2022.
