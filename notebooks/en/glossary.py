@@ -49,7 +49,7 @@
 # | characteristic function | 特征函数 | $\mathbb{E}[\mathrm{e}^{\mathrm{i}ux}]$ of a random variable $x$, the Fourier transform of its density | [Information theory](01_information_theory.ipynb) |
 # | arithmetic intensity | 计算强度 | how many operations are done for each byte that is moved | [Information theory](01_information_theory.ipynb) |
 # | kernel fusion | 算子融合 | several operations made into one program, so that what lies between them never goes back to memory | [Information theory](01_information_theory.ipynb) |
-# | threshold | 门限 | the border between two neighbouring cells of a quantizer | [Rate–distortion](01b_rate_distortion.ipynb) |
+# | threshold | 门限 | the border between two neighboring cells of a quantizer | [Rate–distortion](01b_rate_distortion.ipynb) |
 # | mid-rise | 中升型 | a uniform quantizer for which 0 is a threshold and no level | [Rate–distortion](01b_rate_distortion.ipynb) |
 # | mid-tread | 中平型 | a uniform quantizer for which 0 is a level | [Rate–distortion](01b_rate_distortion.ipynb) |
 # | point density | 点密度 | how many levels lie in a unit of length; it depends on the place | [Rate–distortion](01b_rate_distortion.ipynb) |
@@ -86,7 +86,7 @@
 # |:--|:--|:--|:--|
 # | scale | 缩放因子 | by how much the reconstructed value grows when the code grows by 1, written $s$ | [Parameters](03_params.ipynb) |
 # | zero point | 零点 | the code of the real number 0, written $z$; it is an integer | [Parameters](03_params.ipynb) |
-# | step | 步长 | the distance of neighbouring levels, written $\Delta$; for a uniform quantizer it equals $s$ | [Information theory](01_information_theory.ipynb) |
+# | step | 步长 | the distance of neighboring levels, written $\Delta$; for a uniform quantizer it equals $s$ | [Information theory](01_information_theory.ipynb) |
 # | symmetric | 对称 | quantization with $z = 0$ (for signed integers); both sides are equally wide | [Parameters](03_params.ipynb) |
 # | asymmetric | 非对称 | quantization whose $z$ follows from the range of the data | [Parameters](03_params.ipynb) |
 # | outlier | 离群值 | a value whose magnitude is far above that of the others | [Parameters](03_params.ipynb) |
@@ -97,7 +97,7 @@
 # | granularity | 粒度 | how many numbers share one set of parameters | [Parameters](03_params.ipynb) |
 # | per tensor | 逐张量 | the whole tensor shares one scale | [Parameters](03_params.ipynb) |
 # | per channel | 逐通道 | each output channel has a scale of its own | [Parameters](03_params.ipynb) |
-# | per group | 逐组 | each $g$ neighbours in a row share a scale | [Parameters](03_params.ipynb) |
+# | per group | 逐组 | each $g$ neighbors in a row share a scale | [Parameters](03_params.ipynb) |
 #
 # ## Quantizers and integer arithmetic
 #
@@ -114,7 +114,7 @@
 # | backward | 反向 | from the loss back to the gradient of every quantity | [The uniform quantizer](04_quantizer.ipynb) |
 # | STE | 直通估计器 | straight-through estimator: the agreement that the gradient of a staircase is 1 inside the range and 0 outside | [The uniform quantizer](04_quantizer.ipynb) |
 # | mask | 掩码 | a tensor of 0s and 1s that decides which gradients pass | [The uniform quantizer](04_quantizer.ipynb) |
-# | oscillation | 振荡 | during training, a weight that jumps to and fro between two neighbouring levels | [The uniform quantizer](04_quantizer.ipynb) |
+# | oscillation | 振荡 | during training, a weight that jumps to and fro between two neighboring levels | [The uniform quantizer](04_quantizer.ipynb) |
 # | accumulator | 累加器 | the register or variable that holds the sum of products, usually int32 | [Integers only](04b_integer.ipynb) |
 # | requantization | 重新量化 | from the sum in the accumulator to the code of the output | [Integers only](04b_integer.ipynb) |
 # | fixed point | 定点数 | numbers whose point stays in its place: an integer, and a power of 2 that is agreed on | [Integers only](04b_integer.ipynb) |
@@ -123,7 +123,7 @@
 #
 # | term | 中文 | in a sentence | chapter |
 # |:--|:--|:--|:--|
-# | heat map | 热图 | a picture of a matrix in which colours show the size of its entries | [Visualization](05_visualization.ipynb) |
+# | heat map | 热图 | a picture of a matrix in which colors show the size of its entries | [Visualization](05_visualization.ipynb) |
 # | spectrum | 频谱 | how strong a signal is at each frequency | [Visualization](05_visualization.ipynb) |
 # | harmonic | 谐波 | a component whose frequency is a multiple of the fundamental one | [Visualization](05_visualization.ipynb) |
 # | aliasing | 混叠 | after sampling, frequencies above half the sampling rate turn up as lower ones | [Visualization](05_visualization.ipynb) |
