@@ -339,9 +339,9 @@ print(f"predicted, L to infinity: {3**0.5 * math.pi / 2:.3f}")
 #
 # ### Beginning with four symbols
 #
-# How are codes stored with the fewest bits? Take a small example. Four symbols A, B, C, D have the probabilities $\tfrac12$, $\tfrac14$, $\tfrac18$, $\tfrac18$. With 2 bits for each, the average is 2 bits. Can it be less?
+# How are codes stored with the fewest bits? A small example: four symbols A, B, C, D have the probabilities $\tfrac12$, $\tfrac14$, $\tfrac18$, $\tfrac18$. With 2 bits for each, the average is 2 bits. Can it be less?
 #
-# Let the frequent ones be short and the rare ones long: A is written 0, B 10, C 110, D 111. No code word is the beginning of another. This is a **prefix code**, and it needs no separators.
+# Make the frequent ones short and the rare ones long: A is 0, B 10, C 110, D 111. No code word is the beginning of another. This is a **prefix code**, and it needs no separators.
 #
 # **[Compute]** You receive `0100111`. Which symbols were sent? How many bits does a symbol take on average?
 
@@ -397,7 +397,7 @@ sheet.show("01b_rate_distortion-tree", shares=shares)
 #
 # $H$ is the [**entropy**](glossary.ipynb#Information-theory), in bits ([Shannon, 1948](references.ipynb)). A bit of information is not a bit of storage; the text says which.
 #
-# Is there a better way to share? No. Let another code have the lengths $\ell_q$, and so the shares $r_q = 2^{-\ell_q}$. $\log_2$ is concave, and by Jensen's inequality (the mean of a concave function is at most the function of the mean)
+# Is there a better way? No. Let another code have the lengths $\ell_q$, and so the shares $r_q = 2^{-\ell_q}$. $\log_2$ is concave, and by Jensen's inequality (the mean of a concave function is at most the function of the mean)
 #
 # $$
 # H - \sum_q p_q \ell_q = \sum_q p_q \log_2 \frac{r_q}{p_q} \le \log_2 \sum_q r_q \le 0
@@ -496,7 +496,7 @@ for block in (1, 2, 4, 6):
 #
 # ### Stored in 8 bits, needing how many
 #
-# Back to quantization. With a small step the probability of the code $q$ is about $f(x)\,\Delta$ with $x = q\Delta$. Insert it in $H$, and the sum becomes an integral:
+# With a small step the probability of the code $q$ is about $f(x)\,\Delta$ with $x = q\Delta$. Insert it in $H$, and the sum becomes an integral:
 #
 # $$
 # H \approx -\int f(x) \log_2\!\left(f(x)\,\Delta\right) \mathrm{d}x = h - \log_2 \Delta,
@@ -529,7 +529,7 @@ for b, method in ((3, "minmax"), (4, "minmax"), (6, "minmax"), (8, "minmax"), (8
     print(f"{entropy(codes):13.2f} {huffman_mean(codes):9.2f}")
 
 # %% [markdown]
-# Of the 8 bits, more than one is stored for nothing. The wide range is only a small part of the reason: with the range of least error $H$ hardly grows. The main reason is the distribution. The range must cover the tails, the codes of the tails are rarely used, and so the codes are far from equally frequent. (At 3 bits the prediction is too low, because the step is too coarse for the approximation.)
+# Of the 8 bits, more than one is stored for nothing. The wide range is only a small part of the reason: with the range of least error $H$ hardly grows. The main reason is the distribution: the range must cover the tails, whose codes are rarely used, so the codes are far from equally frequent. (At 3 bits the prediction is too low, because the step is too coarse for the approximation.)
 #
 # The left panel shows the probability of each code, the right panel its ideal length $-\log_2 p_q$. The dashed line on the left is for equally frequent codes; on the right it is the $b$ bits stored, and the red line the mean length $H$.
 #
@@ -576,7 +576,7 @@ for name, v in real.items():
     print(f"{entropy(residual(codes, 16)):15.2f}")
 
 # %% [markdown]
-# For the photograph, the difference of neighboring pixels alone saves more than two bits. The waveform of the chord is very regular, and after prediction takes little more than one bit. Lossless formats such as PNG and FLAC do just this: predict, then encode. Weights are hardly related. Differences even raise their entropy and prediction saves next to nothing, so for weights $H$ is close to the true limit. (There are only a few thousand weights, and with frequencies in place of probabilities the entropy comes out slightly too low.)
+# For the photograph, differences of neighboring pixels save more than two bits. The waveform of the chord is very regular, and after prediction takes little more than one bit. Lossless formats such as PNG and FLAC do just this: predict, then encode. Weights are hardly related. Differences even raise their entropy and prediction saves next to nothing, so for weights $H$ is close to the true limit. (With only a few thousand weights, frequencies in place of probabilities make the entropy slightly too low.)
 
 # %% [markdown]
 # ## 3 Rate–distortion

@@ -112,7 +112,7 @@ def span(quantizer, digits=2):
 schematics.number_line()
 
 # %% [markdown]
-# Subtract one from the other, and $z$ drops out:
+# Subtract them, and $z$ drops out:
 #
 # $$
 # s = \frac{x_{\max} - x_{\min}}{q_{\max} - q_{\min}}
@@ -829,14 +829,14 @@ print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float
 schematics.granularities()
 
 # %% [markdown]
-# The price is that $s$ must be stored, too; [the last chapter](02_schemes.ipynb#Scales-take-bits-as-well) has counted it. When every $g$ weights of $b$ bits share an $s$ of 32 bits, a weight takes on average
+# But $s$ must be stored, too; [the last chapter](02_schemes.ipynb#Scales-take-bits-as-well) has counted it. When every $g$ weights of $b$ bits share an $s$ of 32 bits, a weight takes on average
 #
 # $$
 # b + \frac{32}{g} \text{ bits}
 # $$
 # [[P8](06_summary.ipynb#All-formulas)]
 #
-# 4-bit weight formats often store $s$ in 16 bits (fp16), which is $b + 16/g$; asymmetric adds the bits of $z$. QLoRA goes a step further: the $s$ of every 64 weights are quantized themselves, to 8 bits in groups of 256, with one number of 32 bits for each such group ([Dettmers et al., 2023](references.ipynb)).
+# 4-bit formats often store $s$ in 16 bits (fp16), which is $b + 16/g$; asymmetric adds the bits of $z$. QLoRA goes further: the $s$ of every 64 weights are quantized to 8 bits in groups of 256, with one number of 32 bits for each group ([Dettmers et al., 2023](references.ipynb)).
 #
 # **[Compute]** With 4 bits and $g = 64$, how many bits does a weight take in these four: $s$ in fp32; $s$ in fp16; $s$ in fp16 and a $z$ of 4 bits; the two stages of QLoRA? Enter the third.
 
@@ -878,9 +878,9 @@ for bits, name, options in cases:
 table("layout | conv: bits | dB | linear: bits | dB | with an outlier: bits | dB", rows)
 
 # %% [markdown]
-# - In the two layers without an outlier, groups of 64 and of 32 lie a little above the straight line between the points of 4 and 5 bits. The linear layer in groups of 32, for example, takes 4.5 bits; the line is at about 19.8 dB there, and the measured value nearly 2 dB higher. Groups of 16 take 5 bits and do not reach 5 bits per tensor; nor do groups of 32 with an $s$ of 32 bits.
+# - In the two layers without an outlier, groups of 64 and of 32 lie a little above the straight line between the points of 4 and 5 bits. The linear layer in groups of 32, for example, takes 4.5 bits; the line is at about 19.8 dB there, the measured value nearly 2 dB higher. Groups of 16 take 5 bits and do not reach 5 bits per tensor; nor do groups of 32 with an $s$ of 32 bits.
 # - With an outlier per tensor is far worse, groups much less. The more it stands out, the more a fine granularity is worth.
-# - The bits of the convolution are a little more than $4 + 16/g$: 144 is no multiple of 64 or 32, so the last group of each row is shorter and there are more $s$.
+# - The bits of the convolution are a little more than $4 + 16/g$: 144 is no multiple of 64 or 32, so each row ends with a shorter group.
 #
 # **[Try]** Each row of the heat map is an output channel. Switch “granularity”: how do the error and the SQNRs of the rows change? Which row gains most? (bits/weight below the figure counts an $s$ of 32 bits.)
 
@@ -890,7 +890,7 @@ explore.granularity(layers[1][:, :64].contiguous().cpu(), bits=4, symmetric=True
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The finer the granularity, the paler the error, and the higher the SQNR of the whole. Row 8 gains most: its weights are small, and with one common $s$ its SQNR is lowest. A row has only 64 numbers, so some even lose a little by chance.
+# The finer the granularity, the paler the error, the higher the SQNR. Row 8 gains most: its weights are small, and its SQNR lowest with one common $s$. A row has only 64 numbers, so some even lose a little by chance.
 #
 # </details>
 #
@@ -908,7 +908,7 @@ exercises.predict("transposed-axis")
 #
 # </details>
 #
-# Let the sizes of eight output channels double from one to the next, and quantize along either dimension:
+# Let eight output channels double in size from one to the next, and quantize along either dimension:
 
 # %% tags=["predict"]
 generator = torch.Generator().manual_seed(0)
@@ -924,7 +924,7 @@ for kind, outputs in ((torch.nn.Conv2d, 0), (torch.nn.ConvTranspose2d, 1)):
 # %% [markdown]
 # With the right dimension, each channel's error is in proportion to its size. With the wrong one, small channels share $s$ with large ones, and become nearly all 0.
 #
-# Can activations be per channel, too? Not along input channels. These are the direction of the sum, and an $s$ that changes along it cannot be taken out of the sum ([Integers only](04b_integer.ipynb) derives it). But **per row** is possible, an $s$ for each row (each picture, each token). It can be taken out, and is common in large language models ([Dettmers et al., 2022](references.ipynb)). Weights per group change along the sum, too, so each group is summed by itself and multiplied by its $s$ before they are added.
+# Can activations be per channel, too? Not along input channels: an $s$ that changes along the sum cannot be taken out of it ([Integers only](04b_integer.ipynb) derives it). But **per row** is possible, an $s$ for each row (each picture, each token). It can be taken out, and is common in large language models ([Dettmers et al., 2022](references.ipynb)). Weights per group change along the sum, too, so each group is summed by itself and multiplied by its $s$ before they are added.
 #
 # ## 7 Bad input
 #

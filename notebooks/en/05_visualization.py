@@ -791,7 +791,7 @@ exercises.progress()
 # ## Summary
 #
 # - The three panels have different tasks: the distribution shows how codes are used, the error whether it still looks like uniform noise, and original against quantized shows clipping and 0.
-# - Without clipping the density of $e/s$ is $\sum_k s\,f(s(k+u))$. With a small step it is close to 1, and the error fills the box $\pm\tfrac12$ with a variance of $\tfrac1{12}$ (in units of $s^2$).
+# - Without clipping $e/s$ has the density $\sum_k s\,f(s(k+u))$. With a small step it is close to 1, and the error fills the box $\pm\tfrac12$ with a variance of $\tfrac1{12}$ (in units of $s^2$).
 # - The signal determines the error; if the signal is a sine, the spectrum of the error has harmonics only.
 # - The mean height of the spectrum is the noise power. Subtractive dither levels the harmonics and does not reduce the power; it needs a signal that is not clipped.
 # - With `minmax`, the ratio of the peak to the root mean square decides the SQNR of a layer's weights; what the layer does to the output of the network is known only by running it.
