@@ -860,7 +860,7 @@ print(f"counted in bytes, fp16 scale        {8 * (packed.nbytes + scales.nbytes)
 #
 # **[Predict]** Compare by the bits that are really stored. 4 bits in groups of 32 (an $s$ in fp16, 4.5 bits in all): where does its SQNR lie between 4 bits per tensor and 5 bits per tensor? And with an outlier?
 #
-# In the network for handwritten digits, the weight of the convolution has the shape `(32, 16, 3, 3)`, with each output channel flattened to a row. The last column is the same linear layer with one weight set to 8 times the maximum.
+# In the network for handwritten digits the convolution's weight has the shape `(32, 16, 3, 3)`, with each output channel flattened to a row. The last column is the same linear layer with one weight set to 8 times the maximum.
 
 # %% tags=["predict", "fold"]
 layers = [network[i].weight.flatten(1).to(device) for i in (2, 5, 5)]
@@ -879,7 +879,7 @@ table("layout | conv: bits | dB | linear: bits | dB | with an outlier: bits | dB
 
 # %% [markdown]
 # - In the two layers without an outlier, groups of 64 and of 32 lie a little above the straight line between the points of 4 and 5 bits. The linear layer in groups of 32, for example, takes 4.5 bits; the line is at about 19.8 dB there, the measured value nearly 2 dB higher. Groups of 16 take 5 bits and do not reach 5 bits per tensor; nor do groups of 32 with an $s$ of 32 bits.
-# - With an outlier per tensor is far worse, groups much less. The more it stands out, the more a fine granularity is worth.
+# - With an outlier, per tensor suffers far more than groups. The more it stands out, the more a fine granularity is worth.
 # - The bits of the convolution are a little more than $4 + 16/g$: 144 is no multiple of 64 or 32, so each row ends with a shorter group.
 #
 # **[Try]** Each row of the heat map is an output channel. Switch “granularity”: how do the error and the SQNRs of the rows change? Which row gains most? (bits/weight below the figure counts an $s$ of 32 bits.)
