@@ -230,7 +230,8 @@ def _said(markup: str, alt: str) -> str:
 
 
 def _named(name: str, player: widgets.Audio) -> widgets.HBox:
-    row = widgets.HBox([widgets.Label(name), player])
+    words = widgets.Label(name, layout=widgets.Layout(flex="0 0 auto"))  # whole, on a phone too
+    row = widgets.HBox([words, player])
     row.add_class("qc-sound")
     return row
 
