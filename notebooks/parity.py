@@ -38,6 +38,7 @@ NUMBER = re.compile(
 )
 NAME = re.compile(r"[A-Za-z]+\d[A-Za-z\d]*|\d+[A-Za-z]+")  # INT8, E4M3, 7B
 ORDINAL = re.compile(r"\d+(?:st|nd|rd|th|s)")  # 2nd; 0s and 1s
+EDITION = re.compile(r"(?<=/)(zh|en)/")  # in my/zh/, notebooks/en/
 SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"两": 2}
@@ -147,8 +148,9 @@ def names(text: str) -> Counter:
 
 
 def inline_code(text: str) -> Counter:
-    """Pieces of code in a line, once each."""
-    return Counter({m[0].strip("`") for m in formulas.TOKEN.finditer(text) if m["ticks"]})
+    """Pieces of code in a line, once each; of a path into an edition, whatever the edition."""
+    found = {m[0].strip("`") for m in formulas.TOKEN.finditer(text) if m["ticks"]}
+    return Counter(EDITION.sub("…/", code) for code in found)
 
 
 def code_lines(text: str) -> Counter:

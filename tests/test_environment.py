@@ -212,6 +212,7 @@ def test_the_readmes_are_in_step():
             text_of(name)
             .replace("README.zh.md", "README.md")
             .replace("notebooks/en", "notebooks/zh")
+            .replace("live-figure.en", "live-figure.zh")
         )
         for name in READMES
     )

@@ -1,5 +1,6 @@
 """The figures of `explore`: what is drawn, in the states that were once wrong, and what is said."""
 
+import itertools
 import math
 
 import numpy as np
@@ -40,8 +41,11 @@ def english():
 
 
 def ends_of(figure):
-    """The figure's first state and, for each control, the state at either end."""
-    states = {figure.start}
+    """The figure's first state, those with one control at an end, and those with every one."""
+    states = {
+        figure.start,
+        *itertools.product(*((c.values[0], c.values[-1]) for c in figure.controls)),
+    }
     for i, c in enumerate(figure.controls):
         for value in (c.values[0], c.values[-1]):
             states.add((*figure.start[:i], value, *figure.start[i + 1 :]))

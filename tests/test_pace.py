@@ -75,9 +75,9 @@ def test_what_stands_in_a_fence_takes_no_time_and_begins_no_section():
 
 
 def test_words_of_another_language_count_where_there_is_no_chinese():
-    assert taken("## 1 Noise\n\n" + "word " * 139) == {"1 Noise": 1}
+    assert taken("## 1 Noise\n\n" + "word " * 157) == {"1 Noise": 1}
     text = "`some.code`, $\\text{some formula}$, <b>the</b> [place](other_chapter.ipynb#a-place)"
-    assert taken("## Noise\n\n" + text) == {"Noise": 3 / 140}
+    assert taken("## Noise\n\n" + text) == {"Noise": 3 / 158}
     assert taken("## 噪声\n\n" + "word " * 109) == {"噪声": 2 / 220}
 
 

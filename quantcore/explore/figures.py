@@ -7,6 +7,7 @@ numbers that says what it shows.
 from __future__ import annotations
 
 import torch
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from ..calibration import clipping_noise
@@ -111,6 +112,8 @@ def draw_rate(sheet: Sheet, x: Tensor, quantizer: UniformQuantizer, bits: int) -
     across, width = (qmin - 0.7, qmax + 0.7), thin(1, qmax - qmin + 1.4, 2)
     ticks = {"xticks": range(qmin, qmax + 1, max(1, 2**bits // 8))}
     sheet.frame(0, "how often", "q", "probability", across, (0, 1.1 * p.max().item()), **ticks)
+    # Without halves and quarters: ticks such as 0.0125 would push the axis's name off the sheet.
+    sheet.axes[0].yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     sheet.line(0, "p", *spikes(at.float(), p), color=BLUE)
     sheet.line(0, "all alike", across, [2.0**-bits] * 2, color=GRAY, linestyle="--")
     sheet.legend(0)

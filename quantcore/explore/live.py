@@ -162,7 +162,8 @@ def view(explorer: Explorer) -> widgets.VBox:
         i.observe(show, "value")
     show()
     buttons, above = (keeper.buttons, [keeper.box]) if keeper else ([], [])
-    box = widgets.HBox([*inputs, *buttons], layout=widgets.Layout(flex_flow="row wrap"))
+    row = widgets.Layout(flex_flow="row wrap", grid_gap="0 14px")
+    box = widgets.HBox([*inputs, *buttons], layout=row)
     style = widgets.HTML(STYLE.substitute(gone=json.dumps(label("gone"), ensure_ascii=False)))
     heard = [_named(label(name), player) for (name, _), player in zip(sounds, players, strict=True)]
     figure = widgets.VBox([box, *above, image, line, *heard, style])
@@ -229,7 +230,8 @@ def _said(markup: str, alt: str) -> str:
 
 
 def _named(name: str, player: widgets.Audio) -> widgets.HBox:
-    row = widgets.HBox([widgets.Label(name), player])
+    words = widgets.Label(name, layout=widgets.Layout(flex="0 0 auto"))  # whole, on a phone too
+    row = widgets.HBox([words, player])
     row.add_class("qc-sound")
     return row
 
