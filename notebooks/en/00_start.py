@@ -7,13 +7,17 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Start: the foundations and mathematics of quantization
 #
 # We would like to run a language model of 7 billion parameters on our own computer. Its weights are stored as 16-bit floats, 2 bytes for each parameter, 14 GB in all. The graphics card has 8 GB of memory, so the model does not fit. Would it fit if each parameter took only 8 bits, or only 4? And stored so coarsely, would the model still be of any use?
 #
 # **Quantization** is this kind of storage: choose finitely many integers, then use them to approximate the real numbers of a range. Bytes are saved, and some accuracy is lost. How much is lost? Can it be calculated? When can the calculation not be trusted? These three questions are what the course answers.
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Begin with a question: who has run a language model on a computer of their own? Was there enough memory? Write 14 GB and 8 GB on the board, to come back to. 3 minutes.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **After this chapter you can:**
 #
 # - compute how many bytes a model takes after quantization, its scales included;
@@ -21,7 +25,8 @@
 # - quantize and dequantize a number by hand, and read the notation of the whole course;
 # - describe any quantization method by five questions, and say how far this course goes;
 # - say what a layer of a network computes, and why a convolution is a matrix product, too.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # | section | time |
 # |:--|:--|
 # | A model that does not fit | 10 minutes |
@@ -36,21 +41,21 @@
 #
 # The exercises are for after class and the appendix is for looking things up, so neither takes time in class; the other sections take 70 minutes together. If a cell answers with `No module named` or with another error, go to “Check the environment” in the appendix first.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
 from quantcore import exercises, explore, samples, schematics, sqnr_db
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # All of the mathematics lives in `quantcore`. It is a small Python package; what concerns the mathematics is less than two thousand lines, and you are welcome to read them all.
 #
 # The next line sets the language of the controls. The text in the figures is always English and symbols, so that no computer without a Chinese font shows boxes; a table in the appendix says what the labels mean.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 explore.set_language("en")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A model that does not fit
 #
 # Many open language models have some 7 billion parameters, and often 7B (7 billion) in their names. Parameters are usually trained as 32-bit floats (float32); most models are published in 16 bits (float16 or bfloat16).
@@ -61,22 +66,27 @@ explore.set_language("en")
 # \frac{N\,b}{8} \ \text{bytes}
 # $$
 # [[N1](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # When the weights are quantized to integers of 8 or 4 bits, the integers are not all that must be stored: the conversion between integers and real numbers must be stored, too. A common choice is that every 128 weights share one **scale** of 16 bits, which is $16/128 = 0.125$ bits for each weight. How a scale is chosen, and why weights are grouped like this, is the subject of [Quantization parameters](03_params.ipynb).
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** Stored in 16, 8 and 4 bits, with the scales, how many GB does the model take? Which of the three fit on a card of 8 GB? Here 1 GB is $10^9$ bytes.
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Numbers first, then hands. A common mistake is to forget the division by 8, which gives 112 GB; some forget the scales. Let somebody say how many bits a scale adds to each weight.
 
 # %%
 exercises.predict("model-size")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # There are 7 billion parameters. With 16 bits each they take $7 \times 10^9 \times 16 / 8$ bytes, which is 14 GB and does not fit. With 8 bits they take 7 GB, and 7.11 GB with the scales; with 4 bits 3.5 GB, and 3.61 GB with the scales, a little more than a quarter of 16 bits. Both of these fit.
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 parameters, group, card = 7e9, 128, 8e9
 print("bits   weights, GB   scales, GB   total, GB   bits/weight   fits in 8 GB")
 for bits in (32, 16, 8, 4):
@@ -88,55 +98,71 @@ for bits in (32, 16, 8, 4):
         f" {8 * total / parameters:13.3f}   {total <= card}"
     )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # That the weights fit does not yet mean that the model runs. Intermediate results take memory as well, and the longer the text that the model reads, the more they take. Weights of 8 bits leave less than 1 GB for them, weights of 4 bits leave more than 4 GB.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # An integer of 4 bits has only 16 different values. The 128 weights that share a scale have at most 16 different values once they are quantized. Why can such a model still be used? To answer this we must know how large the error is, where it comes from, and how to make it smaller. We begin with a smaller example.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The first slider
 #
 # Suppose that the data lie in the interval $[-1, 2]$. We represent them by integers of $b$ bits, and $b$ is called the **bit width**. There are $2^b$ integers of $b$ bits, so after quantization there are at most $2^b$ different values. Each of these values is a **level**, and the distance between two neighboring levels is the **step**.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** Now $b = 3$. If you set $b$ to 4:
 #
 # 1. How many levels are there?
 # 2. Is the step exactly half of what it was?
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Let the class vote: exactly half, less than half, more than half. Most say exactly half. Ask one who says no for the reason, which leads to one gap less than levels.
+
 # %%
 exercises.predict("step-ratio")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # 1. $2^4 = 16$, twice as many.
 # 2. No, it is a little less than half. There are 7 gaps between 8 levels and 15 gaps between 16 levels, so the step goes from $3/7$ to $3/15$, which is $7/15$ of what it was. The larger the bit width, the closer this ratio comes to $1/2$.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Try]** Drag “bit width b”, and tick and untick “symmetric”. The keyboard works as well: press Tab until you are on the control, then use the arrow keys. If the slider does not move, see “When a slider does not move” in the appendix.
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Before it moves, ask: with symmetric ticked, on which side will there be more stairs? Stop at 2 bits and count the stairs, then go to 8 and ask why the green line is as high as before.
 
 # %%
 explore.staircase(bits=3, symmetric=False)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **How to read this figure.**
 #
 # - Left: the horizontal axis is the original value $x$, the vertical axis the value after quantization, $\hat x$ (say “x hat”). A horizontal piece is one stair. All $x$ on the same stair become indistinguishable. The dashed line is $\hat x = x$.
 # - Right: the green line is the error $x - \hat x$ divided by the step. Wherever the stairs reach, it stays between $\pm\tfrac12$. Beyond them $\hat x$ no longer changes, the error keeps growing, and the green line leaves the picture at the top and at the bottom. To press whatever lies beyond the range onto the outermost level is called **clipping** (also saturation, or limiting).
 # - The orange line on the right is 1 inside the range and 0 outside. It is the gradient that training uses; [The uniform quantizer](04_quantizer.ipynb) comes to it.
 # - The numbers below the figure are, in order: the scale $s$ (which here is the step), the zero point $z$, the number of levels, and the largest level.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The largest level is 2.143, a little more than the largest value of the data, 2. The picture is right: the zero point $z$ must be an integer, and when $z$ is rounded, all levels shift with it, by at most half a step. [Quantization parameters](03_params.ipynb) derives this distance.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Think]** Tick “symmetric”, and the step grows. The number of levels has not changed. Why does the step grow?
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# The usual answer is that there are fewer levels. Let them count: the number of levels has not changed, the range has.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # Symmetric quantization is as wide on the negative side as on the positive side. The data go down to $-1$, but the stairs go on below $-2$. The outermost levels of the negative side are wasted, and those that remain must lie farther apart. Whether to quantize symmetrically is a question for [Quantization parameters](03_params.ipynb).
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **A formula for the step.** Call the two ends of the data $x_{\min}$ and $x_{\max}$. Between $2^b$ levels there are $2^b - 1$ gaps, so the step of asymmetric quantization is
 #
 # $$
@@ -146,7 +172,10 @@ explore.staircase(bits=3, symmetric=False)
 #
 # For $b = 2$, for example, $s = 3/3 = 1$. Run the next cell to check it: one column follows the formula, the other is what `quantcore` finds from the data.
 
-# %%
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Let a student write the step for b = 2 on the board, then show the table.
+
+# %% slideshow={"slide_type": "fragment"}
 x = torch.tensor([-1.0, 2.0])
 print("b   levels   s predicted   s measured")
 for b in range(2, 9):
@@ -154,7 +183,7 @@ for b in range(2, 9):
     params = QuantizationParams.from_tensor(x, scheme, symmetric=False)
     print(f"{b}   {scheme.levels:6}   {3 / (2**b - 1):11.5f}   {params.scale.item():10.5f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The journey of a number
 #
 # Let us now follow one number all the way. On the way out, the real number $x$ becomes an integer $q$, its **code**:
@@ -163,7 +192,11 @@ for b in range(2, 9):
 # q = \operatorname{clamp}\!\left(\operatorname{rint}\!\left(\frac{x}{s}\right) + z,\; q_{\min},\; q_{\max}\right)
 # $$
 # [[Q1](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Write three letters in a corner of the board and leave them for the whole class: x, q, x̂.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # On the way back, the code $q$ becomes a real number $\hat x$, the **reconstructed value**:
 #
 # $$
@@ -175,21 +208,26 @@ for b in range(2, 9):
 #
 # - The scale $s > 0$: how much the reconstructed value grows when the code grows by 1. $s$ has the unit of $x$.
 # - The **zero point** $z$: the code of the real number 0, an integer.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # And there are two operations. $\operatorname{rint}$ is **rounding** to the nearest integer; a number exactly halfway between two integers goes to the even one. $\operatorname{clamp}$ is clipping: a code outside $[q_{\min}, q_{\max}]$ is brought back to the nearer end. The order matters: round, then add the zero point, then clamp. [The uniform quantizer](04_quantizer.ipynb) shows why.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # In the next figure the real axis is above, with the range of the data in blue; below are the integers, each code under the value that it represents. The red line joins the real 0 and the zero point, and the blue arrow shows where $x = 0.7$ goes.
 
 # %%
 schematics.number_line()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Compute]** Take $x = 0.7$ and the 3-bit asymmetric quantizer from above: the data lie in $[-1, 2]$, the codes run from $-4$ to 3. With pen and paper, what are $s$, $z$, $q$, $\hat x$ and the error $e = x - \hat x$? For the zero point use $z = \operatorname{rint}(q_{\min} - x_{\min}/s)$, which [Quantization parameters](03_params.ipynb) will derive.
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Two minutes with pen and paper. As you walk round look for two things: a zero point of +2, and adding the zero point before rounding.
 
 # %%
 exercises.predict("code-by-hand")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # The scale is $s = 3/7$, the zero point $z = \operatorname{rint}(-4 + 7/3) = \operatorname{rint}(-1.67) = -2$.
@@ -200,7 +238,7 @@ exercises.predict("code-by-hand")
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 s, z, qmin, qmax = 3 / 7, round(-4 + 7 / 3), -4, 3
 q = min(max(round(0.7 / s) + z, qmin), qmax)
 by_hand = [s, z, q, s * (q - z), 0.7 - s * (q - z)]
@@ -212,7 +250,7 @@ measured += [three_bits(value), value - three_bits(value)]
 for name, a, m in zip(["s", "z", "q", "x̂", "e"], by_hand, measured):
     print(f"{name}   predicted {a:8.4g}   measured {m.item():8.4g}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Three classes, one job each
 #
 # The code above used three classes, and so does the whole course.
@@ -222,12 +260,17 @@ for name, a, m in zip(["s", "z", "q", "x̂", "e"], by_hand, measured):
 # | `QuantizationScheme`, the scheme | which integers a code can be: $q_{\min}$, $q_{\max}$, the bit width, the storage type. it knows no data | write its name, such as `QuantizationScheme.INT8` |
 # | `QuantizationParams`, the parameters | how integers correspond to real numbers: $s$, $z$, and also $q_{\min}$ and $q_{\max}$ | `QuantizationParams.from_tensor(x, scheme)` computes them from the data `x` |
 # | `UniformQuantizer`, the quantizer | one set of parameters, and what is done with them | `UniformQuantizer(params)` |
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Three classes for three questions: which integers, how they correspond, how it is computed.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # `from_tensor` is symmetric unless it is told otherwise: `symmetric=True`, and then $z = 0$. For asymmetric quantization you must write `symmetric=False`.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # A quantizer is used in three ways: `quantizer.quantize(x)` returns codes, a tensor of integers; `quantizer.dequantize(q)` returns reconstructed values from codes; `quantizer(x)` does both at once, from $x$ straight to $\hat x$. This last is called **fake quantization**, because what comes back is still floats.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, QuantizationScheme.INT4))
 codes = quantizer.quantize(x)
 print("symmetric by default: z =", quantizer.params.zero_point.item())
@@ -235,7 +278,7 @@ print("quantize   ", codes)
 print("dequantize ", quantizer.dequantize(codes))
 print("both       ", quantizer(x))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The error of many numbers
 #
 # One number has the error $e$. For many numbers we average: the mean of the squared error is the **quantization noise power**, written $\sigma_q^2$ (say “sigma q squared”). “Power” means the mean of the square; the power of the signal $x$ is the mean of $x^2$. The ratio of the two powers is the **signal-to-quantization-noise ratio** (SQNR), usually on a logarithmic scale, in decibels (dB):
@@ -248,29 +291,34 @@ print("both       ", quantizer(x))
 # [[N4](06_summary.ipynb#All-formulas)]
 #
 # The larger the SQNR, the better. Each 10 dB more divide the noise power by ten.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** Ten thousand numbers from a standard normal distribution are quantized symmetrically to 8 bits. Is the SQNR about 20 dB, 40 dB, or 80 dB?
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Guess first. Those who guess 80 dB have mostly confused power and amplitude; whoever says 48 dB has read about 6 dB per bit, and should remember it for the next chapter.
 
 # %%
 exercises.predict("sqnr-of-8-bits")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # About 40 dB: the noise power is about a ten-thousandth of the signal power.
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 w = samples.distribution("normal")
 eight_bits = UniformQuantizer(QuantizationParams.from_tensor(w, QuantizationScheme.INT8))
 noise = (w - eight_bits(w)).double().square().mean()
 by_formula = 10 * torch.log10(w.double().square().mean() / noise)
 print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, eight_bits(w)):.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # You will often read “about 6 dB per bit”, which would be 48 dB for 8 bits. Here we have only 41 dB. [Information theory](01_information_theory.ipynb) accounts for the difference.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Notation
 #
 # The following letters mean the same in every chapter. A chapter that needs another letter for a while says so on the spot. The usual ones are these:
@@ -308,11 +356,12 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | $W$, $X$ | a matrix of weights, a matrix of inputs | this chapter, [Integers only](04b_integer.ipynb) |
 # | $F_k$ | coefficient $k$ of the discrete Fourier transform (DFT) | [Visualization](05_visualization.ipynb) |
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The landscape of quantization
 #
 # Papers and inference engines have dozens of quantization methods, each with a name of its own. They all answer the same five questions.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # | question | choices | what it decides | where |
 # |:--|:--|:--|:--|
 # | When is it quantized? | **post-training quantization** (PTQ): a trained model is quantized, and a little data sets the parameters. **quantization-aware training** (QAT): fake quantization is part of the forward pass in training, and the weights adapt to its error | how much data and computing it takes; how much accuracy is left at very few bits | PTQ: [Quantization parameters](03_params.ipynb); QAT: [The uniform quantizer](04_quantizer.ipynb) |
@@ -320,33 +369,43 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | When is the range of activations set? | **static**: beforehand, on representative data, and never changed. **dynamic**: at run time, from the present input | static is fast, and clips an input unlike those that it has seen; dynamic follows the input, at a cost each time | [Quantization parameters](03_params.ipynb) |
 # | How many numbers share a scale? | **per-tensor**, **per-channel**, **per-group** | more scales mean less error, more bytes, and integer products that are harder to arrange | [Quantization parameters](03_params.ipynb) |
 # | Where do the levels lie? | integers: evenly spaced. floats (FP8, FP4): denser toward 0. a table (such as NF4): as the distribution of the data wants it | which distribution has a small error; whether hardware can compute with it | [Quantization schemes](02_schemes.ipynb) |
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # For integers there is one more, smaller question: symmetric or asymmetric? Symmetric has $z = 0$, which makes integer products simplest. Asymmetric stores one $z$ more, and can use every code. This question belongs to [Quantization parameters](03_params.ipynb) as well.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Think]** The 4-bit storage at the beginning of this chapter has one scale for every 128 weights, and the activations are not quantized. How does it answer each of the five questions?
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Read the five questions aloud, and let one student answer each for the example at the beginning.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # Post-training quantization, since somebody else trained the model; weight-only; activations are not quantized, so static and dynamic do not arise; per-group, with 128 in each group; integers of 4 bits. Papers abbreviate “weights of 4 bits, activations of 16 bits” as W4A16.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **What this course does not do.** It teaches the mathematics of quantization, and how to check it by measuring. It does not teach how to use one inference engine or another, and does not write low-bit kernels for GPUs, so real inference speeds are not compared. The special methods for large language models (GPTQ, AWQ, SmoothQuant and others) appear only in [Summary](06_summary.ipynb), with their ideas and their sources. Vector quantization is only mentioned. Quantizing gradients and optimizer states, and other kinds of compression such as pruning, distillation and low-rank factors, are not part of the course.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The map of the course, and how to study
-#
+
+# %% [markdown]
 # ### What you need
 #
 # - You can use Python, and have seen tensors in torch.
 # - First-year calculus: derivatives, integrals, geometric series.
 # - Probability: expectation, variance, probability density, the normal distribution.
 # - Linear algebra: you can multiply matrices.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # You need not have studied information theory. What is needed of deep learning is in “Just enough about networks” in this chapter; automatic differentiation is explained in [The uniform quantizer](04_quantizer.ipynb).
 #
 # Fourier series, characteristic functions, differential entropy and the like go beyond this. A section or a chapter that uses them has ★ at the end of its heading. What is marked ★ can be skipped, and one sentence there says what its result is.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Ten notebooks, eight classes
 #
 # | chapter | the question that it answers |
@@ -361,7 +420,8 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | [05 Visualization](05_visualization.ipynb) | Looking at pictures of a tensor, can you say what is wrong with its quantization? |
 # | [05b A real network](05b_network.ipynb) | Quantize a whole network: where does the accuracy go, and how is it won back? |
 # | [06 Summary](06_summary.ipynb) | Can you still write down the formulas of the course? What should you read next? |
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A class is a double period, 90 minutes in all:
 #
 # | class | what |
@@ -377,27 +437,33 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | optional | 01b ★ |
 #
 # Class 8 may also leave out sections 7 to 9 of 05b, and keep the last 20 minutes for beginning the examination of 06 in the room.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Read the chapters in order if you can, because each uses the notation of those before. A word that you do not know is in the [Glossary](glossary.ipynb); the original papers are in the [References](references.ipynb).
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Predict, move, derive, check
 #
 # Each new result mostly comes in four steps.
-#
+
+# %% [markdown]
 # 1. **Predict.** Write down your own answer, a number or a sentence, before you read on. A wrong guess does no harm; the more definite it is, the better you will remember.
 # 2. **Move.** Drag the slider and see whether your prediction holds. Some sections have no slider; then run the code instead.
 # 3. **Derive.** No step is long. Write each one on paper as you read.
 # 4. **Check.** The cell after a derivation always does the same: the left column is what the formula predicts (`predicted`), the right column what was measured (`measured`).
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # A label in brackets is a question for you: predict by intuition, compute on paper, think and give reasons, try with your hands. The answers are folded away under “Answer”. Write down yours first, then open it.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # What does it mean that the two columns agree? It means that on these data, under these conditions, no difference between the formula and the measurement can be seen. It does not prove that the formula holds under other conditions, and it does not mean that you have learned it. You have learned it when you can compute the left column yourself, without the code. Sometimes the columns disagree. Then usually an assumption of the formula has been broken, and there it is most worth reading closely.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Just enough about networks
 #
 # The examples in this course come from real neural networks. To read them you only need what follows.
-#
+
+# %% [markdown]
 # **Fully connected layer.** The input is a vector $x$ of length $K$, the output is
 #
 # $$
@@ -405,27 +471,36 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # $$
 #
 # $W$ is the matrix of **weights**, $\beta$ the vector of the **bias**. Each row of $W$ computes one output, so a row is said to correspond to one **output channel**. The weight of `torch.nn.Linear` has the shape `(output, input)`, with the output channels in dimension 0.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # An **activation function** follows a layer, and acts on each number alone. The most common is **ReLU**, $\max(0, x)$: negative numbers become 0, positive ones stay. The outputs of a layer are called **activations**. Weights are fixed once training ends. Activations change with the input, so their range must be estimated from data.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Convolutional layer.** The input is a set of images, each called an input channel. The weight has the shape `(output channels, input channels, height, width)`. At each place of the image a patch is taken out, flattened to a vector, and multiplied with the weights of each output channel as an inner product. So a convolution is a matrix product, too: all weights of one output channel, flattened, are a row of $W$; a flattened patch is a column of $X$; the output is $W X$. At the border there is no full patch, so the image is usually surrounded by a few rings of 0. This is **padding**.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # A **transposed convolution** makes images larger. The shape of its weight is `(input channels, output channels, height, width)`, with the output channels in dimension 1. In per-channel quantization it is a common mistake to get this dimension wrong.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # **Classification.** The last layer of the network has as many outputs as there are classes. The largest output is the network's answer. Handwritten digits come in ten classes, so the last layer has ten outputs. The fraction of right answers is the **accuracy**.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Compute]** The weight of a convolutional layer has the shape `(32, 16, 3, 3)`. Written as a matrix $W$, how many rows and columns does it have?
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# This asks for a shape; whoever is wrong has mostly forgotten the 3 × 3.
 
 # %%
 exercises.predict("convolution-columns")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # 32 rows, one for each output channel; $16 \times 3 \times 3 = 144$ columns, the length of a flattened patch.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Let us check it on a small example: 2 input channels, 3 output channels, an image of 4 rows and 4 columns, one ring of 0 around it. The left column flattens the patches and multiplies matrices, the right column is torch's convolution.
 
 # %%
@@ -444,36 +519,40 @@ for channel in range(3):
     print(f"channel {channel}, row 1, column 1:   predicted {p:6.0f}   measured {m:6.0f}")
 print("largest difference:", (predicted - measured).abs().max().item())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** Three kinds of layer all have 16 input channels and 32 output channels. In the three shapes printed below, in which dimension is the 32?
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Hands first, then the output. The transposed convolution is the dimension most easily got wrong in the whole course; chapter 3 comes back to it.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # The fully connected and the convolutional layer have their output channels in dimension 0, the transposed convolution in dimension 1.
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 layers = torch.nn.Linear(16, 32), torch.nn.Conv2d(16, 32, 3), torch.nn.ConvTranspose2d(16, 32, 3)
 for layer in layers:
     print(f"{type(layer).__name__:16}", tuple(layer.weight.shape))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
 # These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only said to be unfinished.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (6 minutes, difficulty 1/3) Write `my_journey(x, s, z, qmin, qmax)`: `x` and `s` are floats, the zero point `z` and the ends of the codes `qmin` and `qmax` are integers; it returns the reconstructed value $\hat x$ of `x`, one number.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_journey(x, s, z, qmin, qmax):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("a-numbers-journey", my_journey)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -486,20 +565,20 @@ exercises.check("a-numbers-journey", my_journey)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (6 minutes, difficulty 2/3) A thermometer covers 35 ℃ to 42 ℃, and the error must not exceed 0.0625 ℃. How many bits does it need at least? Write the general `my_bits(lo, hi, error)`: the two outermost levels lie at `lo` and `hi`, the error is at most `error`, and it returns the smallest number of bits.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import math
 
 
 def my_bits(lo, hi, error):
     return ...  # your code; math.ceil rounds up
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("bits-for-an-error", my_bits)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -515,17 +594,17 @@ exercises.check("bits-for-an-error", my_bits)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (4 minutes, difficulty 1/3) Write `my_gigabytes(parameters, bits, group, scale_bits)`: each weight has `bits` bits, and every `group` weights share a scale of `scale_bits` bits; it returns how many GB that is in all ($10^9$ bytes).
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_gigabytes(parameters, bits, group, scale_bits):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("model-gigabytes", my_gigabytes)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -538,17 +617,17 @@ exercises.check("model-gigabytes", my_gigabytes)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (5 minutes, difficulty 1/3) Without `sqnr_db`, write `my_sqnr(x, x_hat)`: `x` and `x_hat` are float tensors of the same shape; it returns the SQNR in dB. For the logarithm you can use `torch.log10`.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_sqnr(x, x_hat):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("sqnr-by-hand", my_sqnr)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -561,18 +640,21 @@ exercises.check("sqnr-by-hand", my_sqnr)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ### Discussion
 #
 # **[Think]** You store body temperatures in 3 bits, and examination marks in as many. How would you choose the two ranges? Why do the choices differ?
 
-# %% [markdown]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Discuss for 5 minutes; see discussion.md.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # How far have you come in the whole course? The next cell knows:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.progress()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
 #
 # - Quantization chooses finitely many integers, and approximates the real numbers of a range by them. To quantize is $q = \operatorname{clamp}(\operatorname{rint}(x/s) + z,\, q_{\min},\, q_{\max})$, to dequantize is $\hat x = s\,(q - z)$.
@@ -580,17 +662,18 @@ exercises.progress()
 # - Integers of $b$ bits have $2^b$ levels and $2^b - 1$ gaps; the step of asymmetric quantization is the width of the data's range divided by the number of gaps.
 # - Where the levels reach, the magnitude of the error is at most half a step; beyond them the error grows with the distance, without bound.
 # - Five questions describe a quantization method: when it is quantized, what is quantized, when the range is set, how many numbers share a scale, and where the levels lie.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Next: [Information theory](01_information_theory.ipynb).
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Appendix
 #
 # ### Check the environment
 #
 # Select the next cell and press Shift + Enter to run it. It reads `pyproject.toml` in the repository, and compares the versions that the course asks for with those on this computer, one by one.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -606,7 +689,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
     except PackageNotFoundError:
         print(f"{need.name:14}", "MISSING")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # If every line says `OK`, the environment is fine. Otherwise look here:
 #
 # | what you see | what it means | what to do |
@@ -620,7 +703,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 #
 # It works without `make`, too: `pip install -c constraints.txt -e ".[lab]"` in a virtual environment of your own installs the same versions.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### When a slider does not move
 #
 # | what you see | why | what to do |
@@ -635,7 +718,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 # | the slider moves and the figure does not | the kernel is busy, or has stopped | look at the state of the kernel, top right; menu Kernel → Restart Kernel and Run All Cells |
 # | a line below the figure says “error” | the computation failed, and the reason stands there | follow it; if that does not help, restart the kernel and run from the top |
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Your copy
 #
 # `make lab` opens the notebooks in `my/en/`. They are copies of those in `notebooks/en/`, with the outputs cleared, and they are yours alone. Predict first, then run; the answer appears only then.
@@ -646,7 +729,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 # - **Opening it the next day.** Text, code, outputs and pictures are saved. A slider appears when you run its cell again.
 # - **To see the chapters already run.** In the list of files on the left go back to the root, and open the notebook of the same name in `notebooks/en/`. Look at it there, and do not run it.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### My numbers differ
 #
 # The notebooks in `notebooks/en/` hold their outputs, computed on another machine. Compare your copy with them: some outputs should be equal, others will not be.
@@ -665,10 +748,10 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 #
 # **[Predict]** The cell below prints three lines. From top to bottom, is each `True` or `False`?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.predict("three-lines")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # The first is `False`: addition of floats is not associative, and another order gives a slightly different result. The number of cores, the instruction set and a GPU all change the order of summation.
@@ -679,12 +762,12 @@ exercises.predict("three-lines")
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "skip"}
 print((0.1 + 0.2) + 0.3 == 0.1 + (0.2 + 0.3))
 print(f"{(0.1 + 0.2) + 0.3:.3g}" == f"{0.1 + (0.2 + 0.3):.3g}")
 print(torch.equal(samples.distribution("normal", seed=0), samples.distribution("normal", seed=0)))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # If a number changes that should not, go through this list:
 #
 # 1. Menu Kernel → Restart Kernel and Run All Cells. Cells that were run out of order are the most common reason.
@@ -693,7 +776,7 @@ print(torch.equal(samples.distribution("normal", seed=0), samples.distribution("
 # 4. Run `make test`. If it passes, your computer and the course are fine, and the difference is in what you changed; if it fails, it says which cell differs.
 # 5. If a fresh copy differs as well, or `make test` fails, the mistake is in the course. Please report it in the repository, with the output of that cell and of `pip list`.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Without a network
 #
 # Once it is installed, the course needs no network. The data are local: the photograph and the handwritten digits come with scikit-learn, the chord is synthesized, everything else is random numbers from a seed. The notebooks are in the repository, figures and sliders fetch nothing, and JupyterLab does not look for news or updates.
@@ -718,7 +801,7 @@ print(torch.equal(samples.distribution("normal", seed=0), samples.distribution("
 #
 # Both commands install the same packages, and `make test` does exactly this once. On Windows, write `python` for `python3` in the first command.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### What the labels in the figures mean
 #
 # | label | meaning | label | meaning |

@@ -14,6 +14,9 @@
 #
 # **量化**（quantization）就是这样一种存法：先选定有限个整数，再用这些整数去近似表示范围内的实数。字节省下来了，精度也丢了一部分。丢了多少？能不能算出来？什么时候算出来的结果不可靠？这门课就回答这三个问题。
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 开场先问：谁在自己的电脑上运行过语言模型？内存够不够？把 14 GB 和 8 GB 写在黑板上，留到后面对照。3 分钟。
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **学完这一章，你能：**
 #
@@ -70,11 +73,11 @@ explore.set_language("zh")
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **【预测】** 16 位、8 位、4 位三种存法，连同缩放因子，各占多少 GB？8 GB 的显卡放得下哪几种？这里 1 GB 是 $10^9$ 字节。
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 先写数，再举手。常见的错误是忘了除以 8，得 112 GB；也有人忘了缩放因子。请一个人说出缩放因子摊到每个权重上是几位。
+
 # %%
 exercises.predict("model-size")
-
-# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 让学生先写数，再举手：14 GB、7 GB、3.5 GB 各有几人？常见的错误是忘了除以 8，得 112 GB。请一个人说出缩放因子摊到每个权重上是几位。2 分钟。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
@@ -97,7 +100,8 @@ for bits in (32, 16, 8, 4):
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 放得下权重，还不等于能够运行。计算时的中间结果也要占显存，模型读入的文字越长，占得越多。8 位的权重只给中间结果留下不到 1 GB，4 位留下 4 GB 多。
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 4 位的整数只有 16 个不同的值，共用一个缩放因子的 128 个权重，量化以后至多有 16 个不同的值。这样的模型为什么还能用？要回答这个问题，得先知道误差有多大，它从哪里来，怎样才能让它变小。我们从一个更小的例子看起。
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -110,6 +114,9 @@ for bits in (32, 16, 8, 4):
 #
 # 1. 量化级有几个？
 # 2. 步长会不会正好是原来的一半？
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 让全班先表决：正好一半、小于一半、大于一半。多数会说正好一半。请说“不是”的同学讲理由，引出“间隔比量化级少一个”。
 
 # %%
 exercises.predict("step-ratio")
@@ -124,6 +131,9 @@ exercises.predict("step-ratio")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **【操作】** 拖动“位宽 b”，勾选或取消“对称”。也可以用键盘：按 Tab 键移到控件上，再按方向键。滑块不动的话，看附录里的“滑块不动，怎么办”。
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 拖动之前先问：勾上“对称”，哪一边的台阶会变多？拖到 2 位停一下，数一数台阶，再到 8 位，问绿线的高度为什么不变。
 
 # %%
 explore.staircase(bits=3, symmetric=False)
@@ -141,7 +151,11 @@ explore.staircase(bits=3, symmetric=False)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **【思考】** 勾上“对称”，步长变大了。量化级的个数没有变，步长为什么变大？
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 常见的回答是“量化级少了”。让他们数：级的个数没有变，变的是范围。
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 对称量化的正负两侧等宽。数据最小只到 $-1$，台阶却一直铺到 $-2$ 以下，负侧最外面的几级就浪费了，余下的几级只好分得更开。该不该用对称量化，是[量化参数](03_params.ipynb)一章的问题。
@@ -158,6 +172,9 @@ explore.staircase(bits=3, symmetric=False)
 #
 # 例如 $b = 2$ 时 $s = 3/3 = 1$。运行下面的单元格来验证：左边一列按公式计算，右边一列是 `quantcore` 从数据得到的。
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 请一个学生在黑板上写出 b = 2 的步长，再运行。
+
 # %% slideshow={"slide_type": "fragment"}
 x = torch.tensor([-1.0, 2.0])
 print("b   levels   s predicted   s measured")
@@ -166,7 +183,7 @@ for b in range(2, 9):
     params = QuantizationParams.from_tensor(x, scheme, symmetric=False)
     print(f"{b}   {scheme.levels:6}   {3 / (2**b - 1):11.5f}   {params.scale.item():10.5f}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 一个数的旅程
 #
 # 现在跟着一个数走完全程。去的时候，实数 $x$ 变成整数 $q$，$q$ 叫**编码**（code）：
@@ -175,7 +192,11 @@ for b in range(2, 9):
 # q = \operatorname{clamp}\!\left(\operatorname{rint}\!\left(\frac{x}{s}\right) + z,\; q_{\min},\; q_{\max}\right)
 # $$
 # 〔[Q1](06_summary.ipynb#公式总表)〕
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 三个字母写在黑板的一角，整节课不擦：x、q、x̂。
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # 回来的时候，编码 $q$ 变成实数 $\hat x$，$\hat x$ 叫**重建值**（reconstructed value）：
 #
 # $$
@@ -187,21 +208,26 @@ for b in range(2, 9):
 #
 # - 缩放因子 $s > 0$：编码每增加 1，重建值的增量。$s$ 的单位与 $x$ 相同。
 # - **零点**（zero point）$z$：实数 0 对应的编码，是一个整数。
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 还有两个运算：$\operatorname{rint}$ 把一个数**舍入**（rounding）到最近的整数，恰好在两个整数正中间时取偶数；$\operatorname{clamp}$ 就是截断，把超出 $[q_{\min}, q_{\max}]$ 的编码拉回端点。次序不能换：先舍入，再加零点，最后截断。为什么不能换，[均匀量化器](04_quantizer.ipynb)一章会看到后果。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # 下图上面是实数轴，蓝色的一段是数据的范围；下面是整数轴，每个编码正对着它所代表的重建值。红线把实数 0 和零点连在一起，蓝色的箭头是 $x = 0.7$ 的去向。
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 schematics.number_line()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **【计算】** 取 $x = 0.7$，采用上面的 3 位非对称量化器：数据的范围是 $[-1, 2]$，编码从 $-4$ 到 3。拿笔算一算 $s$、$z$、$q$、$\hat x$ 和误差 $e = x - \hat x$ 各是多少。零点用 $z = \operatorname{rint}(q_{\min} - x_{\min}/s)$ 计算，这个式子在[量化参数](03_params.ipynb)一章推导。
 
-# %% slideshow={"slide_type": "skip"}
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 给两分钟纸笔。巡视时看两处：零点写成 +2 的，先加零点再舍入的。
+
+# %%
 exercises.predict("code-by-hand")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 缩放因子 $s = 3/7$，零点 $z = \operatorname{rint}(-4 + 7/3) = \operatorname{rint}(-1.67) = -2$。
@@ -212,7 +238,7 @@ exercises.predict("code-by-hand")
 #
 # </details>
 
-# %% tags=["predict"] slideshow={"slide_type": "skip"}
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 s, z, qmin, qmax = 3 / 7, round(-4 + 7 / 3), -4, 3
 q = min(max(round(0.7 / s) + z, qmin), qmax)
 by_hand = [s, z, q, s * (q - z), 0.7 - s * (q - z)]
@@ -224,7 +250,7 @@ measured += [three_bits(value), value - three_bits(value)]
 for name, a, m in zip(["s", "z", "q", "x̂", "e"], by_hand, measured):
     print(f"{name}   predicted {a:8.4g}   measured {m.item():8.4g}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 三个类，各管一件事
 #
 # 上面的代码用到了三个类，全课都用这三个类。
@@ -234,12 +260,17 @@ for name, a, m in zip(["s", "z", "q", "x̂", "e"], by_hand, measured):
 # | `QuantizationScheme`，方案 | 编码可以取哪些整数：$q_{\min}$、$q_{\max}$、位宽、存储类型。方案与数据无关 | 直接写名字，例如 `QuantizationScheme.INT8` |
 # | `QuantizationParams`，参数 | 整数怎样对应到实数：$s$、$z$，还有 $q_{\min}$ 和 $q_{\max}$ | `QuantizationParams.from_tensor(x, scheme)` 由数据 `x` 算出 |
 # | `UniformQuantizer`，量化器 | 一组参数，和用这组参数做的运算 | `UniformQuantizer(params)` |
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 三个类对应三个问题：哪些整数，怎样对应，怎样算。
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # `from_tensor` 默认做对称量化，也就是 `symmetric=True`，此时 $z = 0$；要做非对称量化，必须写明 `symmetric=False`。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # 量化器有三种用法：`quantizer.quantize(x)` 返回编码，是整数类型的张量；`quantizer.dequantize(q)` 由编码返回重建值；`quantizer(x)` 把两步合在一起，直接从 $x$ 得到 $\hat x$，叫做**伪量化**（fake quantization），因为返回的仍然是浮点数。
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "fragment"}
 quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, QuantizationScheme.INT4))
 codes = quantizer.quantize(x)
 print("symmetric by default: z =", quantizer.params.zero_point.item())
@@ -247,7 +278,7 @@ print("quantize   ", codes)
 print("dequantize ", quantizer.dequantize(codes))
 print("both       ", quantizer(x))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 一批数的误差
 #
 # 一个数的误差是 $e$。一批数的误差要看平均：误差平方的平均值叫**量化噪声功率**（quantization noise power），记作 $\sigma_q^2$（读作“西格玛 q 方”）。这里“功率”就是平方的平均值，信号 $x$ 的功率是 $x^2$ 的平均值。两个功率之比叫**量化信噪比**（signal-to-quantization-noise ratio，SQNR），通常取对数，以分贝（dB）为单位：
@@ -260,29 +291,34 @@ print("both       ", quantizer(x))
 # 〔[N4](06_summary.ipynb#公式总表)〕
 #
 # SQNR 越大越好。SQNR 每增加 10 dB，噪声功率就减小到原来的十分之一。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **【预测】** 一万个服从标准正态分布的数，做 8 位对称量化，SQNR 大约是 20 dB、40 dB，还是 80 dB？
 
-# %% slideshow={"slide_type": "skip"}
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 先猜再算。猜 80 dB 的人多半把功率和幅度弄混了；猜 48 dB 的人读过“每位 6 dB”，请他记住这个数，下一章会用到。
+
+# %%
 exercises.predict("sqnr-of-8-bits")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 大约 40 dB，也就是噪声功率约为信号功率的万分之一。
 #
 # </details>
 
-# %% tags=["predict"] slideshow={"slide_type": "skip"}
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 w = samples.distribution("normal")
 eight_bits = UniformQuantizer(QuantizationParams.from_tensor(w, QuantizationScheme.INT8))
 noise = (w - eight_bits(w)).double().square().mean()
 by_formula = 10 * torch.log10(w.double().square().mean() / noise)
 print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, eight_bits(w)):.2f}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 许多资料里说“每位约 6 dB”，照这句话，8 位应该有 48 dB。这里只有 41 dB，差得不少。差在哪里，[信息论基础](01_information_theory.ipynb)一章会算清楚。
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### 记号
 #
 # 下面的字母在各章意思相同；一章里临时用到的别的字母，会在用到的地方说明。常用的是这些：
@@ -320,11 +356,12 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | $W$，$X$ | 权重矩阵，输入矩阵 | 本章，[只用整数](04b_integer.ipynb) |
 # | $F_k$ | 离散傅里叶变换（DFT）的第 $k$ 个系数 | [可视化分析](05_visualization.ipynb) |
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 量化的全景图
 #
 # 论文和推理引擎里的量化方法有几十种，名字各不相同，可是都在回答同样的五个问题。
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # | 问题 | 选项 | 决定什么 | 在哪一章 |
 # |:--|:--|:--|:--|
 # | 什么时候量化？ | **训练后量化**（post-training quantization，PTQ）：模型训练好以后再量化，只需要少量数据来定参数。**量化感知训练**（quantization-aware training，QAT）：训练时就在前向计算里插入伪量化，让权重去适应误差 | 要多少数据和算力；位宽很低时还剩多少准确率 | PTQ：[量化参数](03_params.ipynb)；QAT：[均匀量化器](04_quantizer.ipynb) |
@@ -332,33 +369,43 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | 激活值的范围什么时候定？ | **静态**（static）：事先用一批有代表性的数据定好，运行时不再改。**动态**（dynamic）：运行时按当前的输入现算 | 静态快，但遇到没有见过的输入会截断；动态跟得上输入，但每次都要多算 | [量化参数](03_params.ipynb) |
 # | 多少个数共用一个缩放因子？ | **逐张量**（per-tensor）、**逐通道**（per-channel）、**逐组**（per-group） | 缩放因子越多，误差越小，占的字节越多，整数乘法也越难安排 | [量化参数](03_params.ipynb) |
 # | 量化级摆在哪里？ | **整数**：等距。**浮点**（FP8、FP4）：越靠近 0 越密。**查表**（如 NF4）：按数据的分布摆放 | 哪一种分布的数据误差小；硬件能不能直接计算 | [量化方案](02_schemes.ipynb) |
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 对整数格式还有一个小问题：**对称**还是**非对称**？对称时 $z = 0$，整数乘法最省事；非对称多存一个 $z$，却能用满全部编码。这个问题也放在[量化参数](03_params.ipynb)一章。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **【思考】** 本章开头的 4 位存法是每 128 个权重共用一个缩放因子，激活值不量化。对五个问题，它各选了什么？
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 五个问题念一遍，每个问题请一位同学对开头的例子作答。
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 训练后量化（模型是别人训练好的）；仅权重；激活值不量化，所以没有静态、动态之分；逐组，每组 128 个；4 位整数。论文里常把“权重 4 位、激活 16 位”简写成 W4A16。
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **这门课不做什么。** 这门课讲的是量化本身的数学，以及怎样用测量去验证。课程不教某个推理引擎的用法，也不写 GPU 上的低位宽算子，所以不比较真实的推理速度。大语言模型的专门方法（GPTQ、AWQ、SmoothQuant 等）只在[总结](06_summary.ipynb)一章介绍思路和出处。矢量量化只提到为止；梯度和优化器状态的量化，以及剪枝、蒸馏、低秩分解等其他压缩方法，都不在课程之内。
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 课程地图与学习方法
-#
+
+# %% [markdown]
 # ### 需要的准备
 #
 # - 会用 Python，见过 torch 的张量。
 # - 大学一年级的微积分：导数、积分、等比级数。
 # - 概率论：期望、方差、概率密度、正态分布。
 # - 线性代数：会做矩阵乘法。
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 不需要学过信息论。深度学习方面要用的内容，写在本章的“网络的最少知识”里；自动求导在[均匀量化器](04_quantizer.ipynb)一章说明。
 #
 # 傅里叶级数、特征函数、微分熵等超出了这个准备。用到这些知识的小节或整章，标题末尾有 ★。带 ★ 的内容可以跳过，那里有一句话说明结论是什么。
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### 十个笔记本，八次课
 #
 # | 章 | 这一章回答的问题 |
@@ -373,7 +420,8 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | [05 可视化分析](05_visualization.ipynb) | 看一个张量的图，能不能说出它的量化哪里出了毛病？ |
 # | [05b 一个真实的网络](05b_network.ipynb) | 把整个网络量化，准确率丢在哪里，怎样找回来？ |
 # | [06 总结](06_summary.ipynb) | 全课的公式，你还写得出来吗？接下来读什么？ |
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 一次课是两节连上，共 90 分钟：
 #
 # | 课次 | 内容 |
@@ -389,27 +437,33 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | 选学 | 01b ★ |
 #
 # 第 8 次课也可以略去 05b 的第 7 到第 9 节，留出最后 20 分钟，当堂开始做 06 的试卷。
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 各章按顺序读最省力，因为后面的记号都在前面引入。遇到不认识的词，查[术语表](glossary.ipynb)；想看原始文献，查[参考文献](references.ipynb)。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 预测，操作，推导，验证
 #
 # 每讲一个新的结论，大多走这样四步。
-#
+
+# %% [markdown]
 # 1. **预测**。先写下自己的答案，一个数或者一句话，再往下看。猜错了没有关系，答案越具体，记得越牢。
 # 2. **操作**。拖动滑块，看看自己的预测对不对。有的小节没有滑块，这一步就换成运行代码。
 # 3. **推导**。每一步都不长，边读边在纸上写一遍。
 # 4. **验证**。推导之后的单元格做同一件事：左列输出公式的预测值（`predicted`），右列输出实测值（`measured`）。
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 带方括号的标签是留给你的问题：预测凭直觉，计算用纸笔，思考要说明理由，操作是动手拖一拖。答案折叠在“参考答案”里，先写下自己的，再点开。
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 两列一致，说明什么？说明在这一批数据上、在这些条件下，公式的预测和实测没有看得见的差别。两列一致不能证明公式在别的条件下也成立，也不说明你已经学会了。能够不看代码、自己算出左列，才算学会。两列有时不一致，那里多半是公式的前提被打破了，也正是最值得读的地方。
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 网络的最少知识
 #
 # 课程里的例子来自真正的神经网络。读懂这些例子，只需要下面几点。
-#
+
+# %% [markdown]
 # **全连接层。** 输入是一个长度为 $K$ 的向量 $x$，输出是
 #
 # $$
@@ -417,30 +471,39 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # $$
 #
 # $W$ 是**权重**（weight）矩阵，$\beta$ 是**偏置**（bias）向量。$W$ 的每一行算出一个输出，所以说一行对应一个**输出通道**（output channel）。`torch.nn.Linear` 的权重形状是 `(输出, 输入)`，输出通道在第 0 维。
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # **激活函数**（activation function）接在一层的后面，对每个数单独计算。最常见的是 **ReLU**：$\max(0, x)$，负数变成 0，正数不变。一层的输出叫**激活值**（activation）。权重在训练以后就固定了；激活值随输入变化，所以激活值的范围要用数据去估计。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **卷积层。** 输入是一组图像，每一幅叫一个输入通道。权重的形状是 `(输出通道, 输入通道, 高, 宽)`。在图像的每一个位置上，取出一小块（patch），展平成一个向量，再和每个输出通道的权重做内积。可见卷积也是矩阵乘法：一个输出通道的全部权重展平成 $W$ 的一行，一小块图像展平成 $X$ 的一列，输出就是 $W X$。图像的边上取不满一块，通常先在四周补上几圈 0，这叫**填充**（padding）。
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # **转置卷积**（transposed convolution）用来把图像放大。它的权重形状是 `(输入通道, 输出通道, 高, 宽)`，输出通道在第 1 维。逐通道量化时，弄错这一维是常见的错误。
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # **分类。** 网络的最后一层有多少个输出，就有多少个类别。输出最大的那一个，就是网络的答案。手写数字有十类，所以最后一层有十个输出。答对的比例叫**准确率**（accuracy）。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **【计算】** 一个卷积层的权重形状是 `(32, 16, 3, 3)`。写成矩阵 $W$，有几行几列？
 
-# %% slideshow={"slide_type": "skip"}
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 这一页问的是形状，答错的人多半忘了乘 3 × 3。
+
+# %%
 exercises.predict("convolution-columns")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 32 行，每行对应一个输出通道；$16 \times 3 \times 3 = 144$ 列，也就是一小块图像展平以后的长度。
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # 用一个小例子验证：2 个输入通道，3 个输出通道，图像是 4 行 4 列，四周填充一圈 0。左列把图像的小块展平，做矩阵乘法；右列是 torch 的卷积。
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch.nn import functional
 
 image = torch.arange(32.0).view(2, 4, 4)  # channels, rows, columns
@@ -456,16 +519,20 @@ for channel in range(3):
     print(f"channel {channel}, row 1, column 1:   predicted {p:6.0f}   measured {m:6.0f}")
 print("largest difference:", (predicted - measured).abs().max().item())
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **【预测】** 三种层都有 16 个输入通道、32 个输出通道。下面输出的三个形状里，32 各在第几维？
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 先举手，再看输出。转置卷积是全课里最容易弄错的一维，第 3 章还会回来。
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 全连接层和卷积层的输出通道在第 0 维，转置卷积的在第 1 维。
 #
 # </details>
 
-# %% tags=["predict"] slideshow={"slide_type": "skip"}
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 layers = torch.nn.Linear(16, 32), torch.nn.Conv2d(16, 32, 3), torch.nn.ConvTranspose2d(16, 32, 3)
 for layer in layers:
     print(f"{type(layer).__name__:16}", tuple(layer.weight.shape))
@@ -573,10 +640,13 @@ exercises.check("sqnr-by-hand", my_sqnr)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ### 讨论
 #
 # **【思考】** 用 3 位存体温，存考试成绩，你会怎样选范围？两种数据的选法为什么不同？
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 讨论 5 分钟，参考 discussion.md。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # 全课做到了哪里，运行下面的单元格就知道：
@@ -584,7 +654,7 @@ exercises.check("sqnr-by-hand", my_sqnr)
 # %% slideshow={"slide_type": "skip"}
 exercises.progress()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 小结
 #
 # - 量化先选定有限个整数，再用这些整数去近似表示范围内的实数。量化的式子是 $q = \operatorname{clamp}(\operatorname{rint}(x/s) + z,\, q_{\min},\, q_{\max})$，反量化的式子是 $\hat x = s\,(q - z)$。
@@ -592,7 +662,8 @@ exercises.progress()
 # - $b$ 位整数有 $2^b$ 个量化级，$2^b - 1$ 个间隔；非对称量化的步长等于数据范围的宽度除以间隔的个数。
 # - 在量化级覆盖的范围里，误差的绝对值不超过半个步长；超出范围以后，误差随超出的距离增大，没有上限。
 # - 描述一种量化方法要回答五个问题：什么时候量化，量化哪些量，范围什么时候定，多少个数共用一个缩放因子，量化级摆在哪里。
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 下一章：[信息论基础](01_information_theory.ipynb)。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
