@@ -765,7 +765,7 @@ sheet.show("01b_rate_distortion-curves", ends=ends)
 #
 # - **Even, fixed length** (even): the gap keeps growing with the rate. A Gaussian has no ends. With more bits the best range gets wider, and the step shrinks to more than half.
 # - **Lloyd–Max, fixed length**: the gap settles at 4.35 dB, the constant $\sqrt3\,\pi/2$ of section 1 (insert $L = 2^R$). The reconstructed values lie where they should, but every code still takes the same number of bits.
-# - **Even, variable length** (even + H): the best from about 2 bits on, with a gap of 1.53 dB. Nobody has to place reconstructed values with care; saving bits is left to the entropy coder. Near 1 bit, unless the values move to the centroids, it is worse than Lloyd–Max.
+# - **Even, variable length** (even + H): better than the two above from about 2 bits on, with a gap of 1.53 dB. Nobody has to place reconstructed values with care; saving bits is left to the entropy coder. Near 1 bit, unless the values move to the centroids, it is worse than Lloyd–Max.
 # - **Centroids** (centroids + H): the best of these at every rate.
 #
 # All four curves lie above $D(R)$. Not one point crosses the limit.

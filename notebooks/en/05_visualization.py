@@ -29,7 +29,7 @@
 # | 5 Diagnosis | 17 minutes |
 # | 6 Pictures deceive | 5 minutes |
 # | Exercises | 23 minutes |
-# | Summary | 1 minutes |
+# | Summary | 1 minute |
 # | ★ optional | 10 minutes |
 
 # %%
