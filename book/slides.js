@@ -19,6 +19,33 @@
     true,
   );
 
+  // What a slide gives up, one after another, until all of it has room.
+  const SMALLER = ['tight', 'brief', 'bare'];
+
+  const fits = slide =>
+    slide.scrollHeight <= slide.clientHeight + 1 &&
+    [...slide.querySelectorAll('img[width]')].every(
+      // The texts of a figure can be read at its own size, and not below.
+      image => image.clientHeight >= image.getAttribute('height') - 1,
+    );
+
+  function fit() {
+    const slide = Reveal.getCurrentSlide();
+    slide.classList.remove(...SMALLER);
+    slide.classList.add('answered'); // its fragments have their room, shown or not
+    for (const smaller of SMALLER) if (!fits(slide)) slide.classList.add(smaller);
+    answered();
+  }
+
+  function answered() {
+    const slide = Reveal.getCurrentSlide();
+    slide.classList.toggle('answered', slide.querySelector('.fragment.visible') !== null);
+  }
+
+  Reveal.on('slidechanged', fit);
+  Reveal.on('fragmentshown', answered);
+  Reveal.on('fragmenthidden', answered);
+
   Reveal.initialize({
     width: 1280,
     height: 720,
@@ -32,5 +59,5 @@
     transition: 'none',
     keyboardCondition: () => !held(),
     plugins: [RevealNotes],
-  });
+  }).then(() => document.fonts.ready).then(fit);
 })();

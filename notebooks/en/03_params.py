@@ -7,7 +7,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Quantization parameters: how scale and zero point are chosen
 #
 # Which real number does a code stand for? The last chapter counted the codes, and did not answer this question. Two parameters decide it: the [**scale**](glossary.ipynb#Parameters) $s$ and the [**zero point**](glossary.ipynb#Parameters) $z$.
@@ -18,14 +18,19 @@
 # s = max((x.max() - x.min()) / (qmax - qmin), 1e-8)
 # z = clamp(round(qmin - x.min() / s), qmin, qmax)
 # ```
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Let students look for mistakes in these two lines, and write down what they find. Come back to it at the end: how many found all four?
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # It has four mistakes. We derive the formulas ourselves first, and then find the mistakes and mend them one by one:
 #
 # - ① the range may not contain 0 (section 2);
 # - ② unsigned symmetric divides by 0 ([Quantization schemes](02_schemes.ipynb) has shown it; section 3 gives the right formula);
 # - ③ the floor of the scale, $10^{-8}$, is too large (section 7);
 # - ④ NaN is not checked (section 7).
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **After this chapter you can:**
 #
 # - compute $s$ and $z$ by hand from the range of the data, and say how large the error is at its ends;
@@ -34,7 +39,8 @@
 # - foresee what one outlier does, choose a calibration method, and say what it costs;
 # - collect ranges for activations, and predict how many calibration pictures it takes;
 # - choose a granularity, and compute how many bits each weight takes with its scales.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # | section | time |
 # |:--|:--|
 # | 1 From the range to $s$ and $z$ | 10 minutes |
@@ -50,7 +56,7 @@
 #
 # What output channels, padding and ReLU are is explained in [Just enough about networks](00_start.ipynb#Just-enough-about-networks). In the code, `fit(x, b)` finds $s$ and $z$ from the data $x$ and returns a quantizer of $b$ bits.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import math
 import time
 
@@ -64,10 +70,10 @@ from quantcore.information import error_report
 from quantcore.quantizer import fit
 from quantcore.sheet import BLUE, GREEN, RED, Sheet
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 explore.set_language("en")
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 INT4, INT8, UINT8 = (QuantizationScheme[name] for name in ("INT4", "INT8", "UINT8"))
 device = "cuda" if torch.cuda.is_available() else "cpu"
 names = "relu", "normal", "uniform", "outliers"
@@ -80,7 +86,7 @@ def ends(quantizer):
     return [(p.scale * (q - p.zero_point)).item() for q in (p.qmin, p.qmax)]
 
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def table(head, rows):
     """Print rows under the names in `head`, each column as wide as it needs."""
     rows = [[name.strip() for name in head.split("|")], *([str(c) for c in row] for row in rows)]
@@ -94,7 +100,7 @@ def span(quantizer, digits=2):
     return "{0:.{2}f} … {1:.{2}f}".format(*ends(quantizer), digits)
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1 From the range to $s$ and $z$
 #
 # The formula of dequantization is $\hat x = s\,(q - z)$. It has two unknowns, so we need two equations: the two ends of the data should meet the two ends of the codes.
@@ -105,43 +111,49 @@ def span(quantizer, digits=2):
 # x_{\max} &= s\,(q_{\max} - z)
 # \end{aligned}
 # $$
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The figure shows 3 bits and the range $[-1, 2]$. There $z$ has already been rounded to an integer, and the ends do not meet exactly.
 
 # %% tags=["fold"]
 schematics.number_line()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Subtract them, and $z$ drops out:
 #
 # $$
 # s = \frac{x_{\max} - x_{\min}}{q_{\max} - q_{\min}}
 # $$
 # [[P2](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown]
 # Inserted in the first, $z^* = q_{\min} - x_{\min}/s$. $z^*$ is usually no integer, but $z$ must be one like the codes, so $z^*$ is rounded to the nearest (rint). If that lies outside the range of the codes, the end is taken, which is **clipping** (also saturation or limiting):
 #
 # $$
 # z = \operatorname{clamp}\!\left(\operatorname{rint}(z^*),\ q_{\min},\ q_{\max}\right)
 # $$
 # [[P3](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # This is how the ONNX operator DynamicQuantizeLinear defines it, with ties to even ([ONNX, 2024](references.ipynb)). Integer zero points go back to [Jacob et al., 2018](references.ipynb), whose code rounds ties away from zero; the two can differ by 1, only when $z^*$ is exactly a tie.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** The data lie in $[-1, 3]$, and we use INT8. What is $z$? Mind the sign.
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Ask for the sign first, by hands, and only then for the value. Whoever says +64 took the zero point for a distance.
 
 # %%
 exercises.predict("zero-point-sign")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # $z = -64$, a negative number. $z$ is the code of the real 0. As 0 is near the left end of the range, its code is near $q_{\min} = -128$. In numbers: $s = 4/255$, $z^* = -128 + 1/s = -64.25$, rounded to $z = -64$. A common mistake is to write $+64$.
 #
 # </details>
 
-
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 def by_hand(lo, hi, scheme):
     s = (hi - lo) / (scheme.qmax - scheme.qmin)
     z = min(max(round(scheme.qmin - lo / s), scheme.qmin), scheme.qmax)
@@ -155,7 +167,7 @@ for lo, hi, scheme in ((-1.0, 3.0, INT8), (-1.0, 3.0, UINT8), (-2.0, 0.5, INT4))
     rows.append((f"[{lo}, {hi}]", scheme.name, *by_hand(lo, hi, scheme), *core))
 table("range | scheme | s by hand | z | s of quantcore | z", rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### The error at the ends of the range
 #
 # Rounding $z^*$ has a price: all reconstructed values shift together, and the ends of the range are no longer exactly reconstructed values.
@@ -175,7 +187,10 @@ table("range | scheme | s by hand | z | s of quantcore | z", rows)
 #
 # </details>
 
-# %% tags=["predict"]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# One student at the board, from the two equations to s (z − z*).
+
+# %% tags=["predict"] slideshow={"slide_type": "skip"}
 rows = []
 for lo, hi in ((-1.0, 3.0), (-0.3, 1.0), (-2.0, 0.7), (-1.0, 1.8)):
     x = torch.tensor([lo, hi])
@@ -186,24 +201,31 @@ for lo, hi in ((-1.0, 3.0), (-0.3, 1.0), (-2.0, 0.7), (-1.0, 1.8)):
     rows.append((f"[{lo}, {hi}]", f"{exact:.2f}", z, *(f"{v:.2f}" for v in (z - exact, *e))))
 table("range | z* | z | error in s: predicted | left | right", rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The errors in the three columns are equal, and all within $\pm 0.5$.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Zero must be exact
 #
 # Why should $z$ be an integer? If it is not, no code stands exactly for 0. And in networks 0 is everywhere: in the padding of a convolution, in the output of a ReLU, in weights after pruning (small weights set to 0). Let the error of 0 be $\delta$. Then each 0 carries the **same** $\delta$.
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Ask on: a picture is padded with a ring of zeros, and each has the same error. What happens to the output?
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # How do these errors add up? A layer multiplies its inputs by weights $w_k$ and adds. All the 0s together give the output a bias of
 #
 # $$
 # \delta \sum_{k:\,x_k = 0} w_k
 # $$
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # If all weights are equal (average pooling, for example), the bias is the number of 0s times $\delta$. If weights have both signs, it is much smaller, but it depends on which inputs are 0. It changes with the input, and between the border and the middle of a convolution, so it cannot be put into the layer's own bias beforehand.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Let us check this. The reconstructed values of 4-bit unsigned symmetric quantization are $0, s, 2s, \dots$. Another quantizer has $\tfrac12 s, \tfrac32 s, \dots$, so that 0 becomes $\tfrac12 s$ and its error is $\delta = -\tfrac12 s$.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 features = samples.distribution("relu", 512)
 s = features.max() / 15
 shifted = s * ((features / s).floor() + 0.5)
@@ -217,12 +239,15 @@ rms = (w[:, zero] @ e[zero]).square().mean().sqrt()
 print("Ten thousand random weight vectors, root mean square of what")
 print(f"  the zeros add: predicted {s / 2 * n_zero.sqrt():.2f}, measured {rms:.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The range must contain 0
 #
 # “My data lie in $[2, 3]$, so $x_{\min} = 2$.” It sounds right.
 #
 # **[Predict]** By the formulas of the last section, with INT8, what is $z$ after rounding and before clipping? And with the clipped $z$, what are the reconstructed values of $2$, $2.5$ and $3$?
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# First let the class agree that the range is [2, 3], and then show 1, 1, 1. This is the slide that they will remember.
 
 # %%
 exercises.predict("unclamped-zero-point")
@@ -230,15 +255,14 @@ exercises.predict("unclamped-zero-point")
 # %%
 exercises.predict("range-without-zero")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # $s = 1/255$ and $z^* = -128 - 2 \cdot 255 = -638$, outside the range of the codes. After clipping $z = -128$. The two equations no longer hold, and the program goes on all the same. Divided by $s$, plus $z$, all three numbers exceed 127 and are clipped to 127, so all three are reconstructed as $s\,(127 + 128) = 1$.
 #
 # </details>
 
-
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 def tutorial_params(x, scheme):
     s = ((x.max() - x.min()) / (scheme.qmax - scheme.qmin)).clamp(min=1e-8)
     z = torch.round(scheme.qmin - x.min() / s).clamp(scheme.qmin, scheme.qmax)
@@ -255,18 +279,21 @@ for x in (torch.tensor([2.0, 2.5, 3.0]), torch.tensor([5.0, 5.0])):
     print(x.tolist(), "  tutorial", *through(x, *tutorial_params(x, INT8), INT8), end="")
     print("   quantcore", *through(x, p.scale, p.zero_point, INT8))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The tutorial code turns the three numbers into 1, and two 5s into something that is almost 0, with no error message. Once $z$ has been clipped, the mistake cannot be seen.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # One step mends it: widen the range to contain 0 first.
 #
 # $$
 # x_{\min} \leftarrow \min(x_{\min}, 0), \qquad x_{\max} \leftarrow \max(x_{\max}, 0)
 # $$
 # [[P1](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # Then $0 \le -x_{\min}/s \le q_{\max} - q_{\min}$. $z$ lies in the range of the codes by itself, and clipping only guards against the errors of float arithmetic. $[2, 3]$ gets $s = 3/255$, and 0 is always exact. Mistake ① is mended.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### What containing zero costs
 #
 # This step is not free: the step of $[2, 3]$ is three times what it was, and the codes of $[0, 2]$ are all idle.
@@ -286,7 +313,10 @@ for x in (torch.tensor([2.0, 2.5, 3.0]), torch.tensor([5.0, 5.0])):
 #
 # </details>
 
-# %% tags=["predict"]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Ask which data suffer. It leads to: farther from zero than they are wide.
+
+# %% tags=["predict"] slideshow={"slide_type": "skip"}
 rows = []
 for lo, hi in ((-1.0, 3.0), (0.5, 3.0), (2.0, 3.0), (9.0, 10.0)):
     x = torch.linspace(lo, hi, 100_001)
@@ -300,13 +330,16 @@ groups = samples.digits_network()[5].weight.view(-1, 32)
 apart = (groups.amin(1) > 0) | (groups.amax(1) < 0)
 print(f"groups of 32 trained weights that do not contain 0: {apart.sum()} of {len(groups)}")
 
-# %% [markdown]
-# The cost is serious only when all data lie on one side of 0, farther from it than they are wide. The ranges of weights and activations usually contain 0 anyway, and then it costs nothing.
-#
+# %% [markdown] slideshow={"slide_type": "notes"}
+# The cost is serious only when all data lie on one side of 0, farther from 0 than they are wide. The ranges of weights and activations usually contain 0 anyway, and then it costs nothing.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # Some formats skip this step. Q4_1 of llama.cpp stores $s$ and the minimum $m$, with reconstructed values $s\,q + m$; `per_channel_affine_float_qparams` of PyTorch has a zero point that is a float. These formats quantize weights only, turn them back into floats before multiplying, and few weights are 0, so it need not be exact.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # What about not clipping, and simply using $z = -638$? The arithmetic works, and the step really is a third. But 0 still has no code, $z$ does not fit into the integer type of the codes, and $q - z$ goes up to 765, so the accumulator of an integer product needs more bits. If you want integer products together with padding and ReLU, $z$ should be a code.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 Symmetric and asymmetric
 #
 # **Symmetric** quantization sets $z = 0$, which leaves one unknown. Signed:
@@ -315,33 +348,41 @@ print(f"groups of 32 trained weights that do not contain 0: {apart.sum()} of {le
 # s = \frac{\max \lvert x \rvert}{q_{\max}}, \qquad q_{\max} = 2^{b-1} - 1
 # $$
 # [[P4](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown]
 # Unsigned, the codes begin at 0, so only data without negative numbers can be represented, and the divisor is $q_{\max} = 2^b - 1$:
 #
 # $$
 # s = \frac{x_{\max}}{2^b - 1}
 # $$
 # [[P7](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # Here the tutorial code divides by $\min(\lvert q_{\min}\rvert, q_{\max}) = 0$, which is mistake ②. A negative number should be an error, because no code can represent it.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # If the range of the data decides $z$, the quantization is **asymmetric**; the last two sections were about that.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The advantage of symmetric is in integer products: when both factors are symmetric, all terms with zero points vanish (see [integer-only multiplication](04b_integer.ipynb)). The disadvantage is that when data lie on one side, the codes of the other are wasted.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** The output of a ReLU has no negative numbers. By how many decibels is the SQNR of 8-bit signed symmetric below that of 8-bit unsigned symmetric? And 8-bit signed asymmetric?
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Whoever guesses 3 dB has confused power and step.
 
 # %%
 exercises.predict("relu-loss")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # Signed symmetric uses only the codes 0 to 127, which divide the range of the data into 127 steps. The other two divide it into 255, and give the same result. The ratio of the steps is about 2, so the SQNR differs by $20\log_{10}(255/127)$, about 6 dB: 1 bit given away.
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 rows, decibels = [], []
 for scheme, symmetric in ((INT8, True), (INT8, False), (UINT8, True)):
     quantizer = UniformQuantizer(QuantizationParams.from_tensor(relu, scheme, symmetric))
@@ -351,7 +392,7 @@ for scheme, symmetric in ((INT8, True), (INT8, False), (UINT8, True)):
 table("quantizer | range | SQNR dB | gain", rows)
 print(f"predicted gain: 20 log10(255 / 127) = {20 * math.log10(255 / 127):.2f} dB")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Three conventions
 #
 # For signed symmetric, what is $\max\lvert x\rvert$ divided by? There are three common conventions:
@@ -361,7 +402,11 @@ print(f"predicted gain: 20 log10(255 / 127) = {20 * math.log10(255 / 127):.2f} d
 # | $2^{b-1} - 1$ | 127 | exact | the default of `quantcore`; weights in TensorFlow Lite ([Google, 2024](references.ipynb)) and in TensorRT ([NVIDIA, 2023](references.ipynb)), which both use only the codes $[-127, 127]$ |
 # | $2^{b-1}$ [[P5](06_summary.ipynb#All-formulas)] | 128 | clipped, with the error $s$ | Q formats of fixed-point numbers; Q4_0 of llama.cpp; `full_range=True` of `quantcore` |
 # | $(2^b - 1)/2$ [[P6](06_summary.ipynb#All-formulas)] | 127.5 | the error is $s/2$ | the observers of PyTorch, with codes $[-128, 127]$ |
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Do not go through the rows. Say three things: what is divided by, who uses it, and that at 8 bits it hardly matters.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # Four remarks on this table:
 #
 # - `quantcore` divides by 127 but still allows the code $-128$. With a range from minimum to maximum, $-128$ is never used. With ranges chosen in other ways, clipped negative numbers land on $-128$. This is why both ends are written below whenever a range is given.
@@ -369,7 +414,7 @@ print(f"predicted gain: 20 log10(255 / 127) = {20 * math.log10(255 / 127):.2f} d
 # - The rule of PyTorch is really to divide by $(q_{\max} - q_{\min})/2$, which is 127 when the codes are $[-127, 127]$.
 # - There are other conventions. One in torchao, for example, takes $s = \max(x_{\max}/127,\ -x_{\min}/128)$, which uses all codes and clips nothing.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 largest = normal.abs().max().item()
 scales = {
     "127": fit(normal, 8).params.scale,
@@ -384,7 +429,7 @@ predicted = [largest / float(name.split(",")[0]) for name in scales]
 rows = zip(scales, predicted, (s.item() for s in scales.values()), strict=True)
 table("divisor | s predicted | measured", [(n, f"{p:.6f}", f"{s:.6f}") for n, p, s in rows])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Does it matter which one you take? Dividing by $2^{b-1}$ makes the step finer than dividing by $2^{b-1} - 1$, but if the largest number is positive, it pays the error $s$. Let $n$ numbers share $s$, and let the largest be positive or negative with equal chance. Spread over all numbers this error is $\tfrac{s^2}{2n}$; with $2^{b-1} - 1$ the largest number has no error. The other $n - 1$ numbers have a noise power of $s^2/12$, each convention with its own $s$. All in all, dividing by $2^{b-1}$ gains
 #
 # $$
@@ -394,8 +439,7 @@ table("divisor | s predicted | measured", [(n, f"{p:.6f}", f"{s:.6f}") for n, p,
 #
 # **[Predict]** With 8 bits and 64 numbers to each $s$, which is better? And with a hundred thousand?
 
-
-# %%
+# %% slideshow={"slide_type": "skip"}
 def decibels_of_conventions(x, bits):
     """SQNR with max|x| of each row divided by 2^(b-1) - 1, 2^(b-1) and (2^b - 1)/2."""
     top, reach = 2 ** (bits - 1) - 1, x.abs().amax(1)
@@ -406,7 +450,7 @@ def decibels_of_conventions(x, bits):
     return found
 
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "skip"}
 rows = []
 for bits, n in ((b, n) for b in (4, 8) for n in (16, 64, 256, 1024, 10**5)):
     db = decibels_of_conventions(normal[: 10**5 // n * n].view(-1, n), bits)
@@ -414,12 +458,12 @@ for bits, n in ((b, n) for b in (4, 8) for n in (16, 64, 256, 1024, 10**5)):
     rows.append((bits, n, *(f"{v:.2f}" for v in (*db, gain, db[1] - db[0]))))
 table("bits | n | 2^(b-1)-1 | 2^(b-1) | (2^b-1)/2 | 2^(b-1) gains: predicted | measured", rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # At 8 bits, with only 16 numbers in a group, dividing by 127 is better by 1.4 dB, and with 64 numbers still by 0.3 dB. From a thousand numbers on, the three hardly differ. At 4 bits, dividing by 7 is still better for 16 numbers, and dividing by 8 from 64 on. The $n$ at which the gain is zero is about 380 for 8 bits, about 20 for 4 bits.
 #
 # This table uses Gaussian data. In uniform data many numbers are close to the largest, so that more than one is clipped; and at very few bits $s^2/12$ need not hold either:
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 rows = []
 for name, x in (("normal", normal), ("uniform", uniform)):
     for bits in (2, 3, 4):
@@ -434,19 +478,24 @@ for full_range in (False, True):
     step = s / normal.std().item()
     print(f"normal, 2 bits: s = {step:.2f} sigma, noise / (s^2/12) = {ratio:.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # For Gaussian data, 3 and 4 bits agree with the prediction. 2 bits do not: divided by $2^{b-1} - 1 = 1$, the step is $4.5\sigma$, and the true noise is much less than $s^2/12$; divided by 2, it is $2.25\sigma$, and $s^2/12$ still mostly holds. For uniform data at 3 and 4 bits, the middle one, $(2^b - 1)/2$, is best. No convention wins everywhere. What matters is to say which one is used.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 Outliers and calibration
 #
 # With a range from minimum to maximum, the largest number alone decides the step.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Try]** Among ten thousand numbers one becomes 64 times the standard deviation. Such a number is an **outlier**. Guess first: at 8 bits, what happens to the error of the other 9999? And at 4 bits? Then drag “outlier / σ”, change the bit width, and watch the short lines at the bottom left (levels, the reconstructed values) and the dashed line on the right ($s/2$). The SQNR below the figure counts the outlier itself; the table afterwards counts the others only.
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Guess the fate of the other 9999 first, then drag. Stop at each doubling, and let students call out by how many decibels the SQNR fell.
 
 # %%
 explore.outlier(samples.distribution("normal"), bits=8, symmetric=True)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # At first the largest number is about $4\sigma$. When it becomes $64\sigma$, the step is 16 times and the noise power 256 times what it was, and the SQNR falls by 24 dB, as much as 4 bits.
@@ -454,10 +503,11 @@ explore.outlier(samples.distribution("normal"), bits=8, symmetric=True)
 # At 4 bits it is worse: $s = 64\sigma/7$, half a step is $4.6\sigma$, and all the others are rounded to 0.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The outlier itself has next to no error. The others pay for everything. $s$ is proportional to the largest value, and the noise power $s^2/12$ to its square. So as long as the step stays below some $2\sigma$ (where $s^2/12$ holds), each doubling of the largest value takes 6.02 dB from the SQNR of the others. With a still larger step all of them become 0. The noise is then their own power $\sigma^2$, the SQNR is 0 dB, and it falls no further.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 rows = []
 for bits, size in ((b, n) for b in (8, 4) for n in (4, 8, 16, 32, 64)):
     x = samples.distribution("normal")
@@ -468,15 +518,22 @@ for bits, size in ((b, n) for b in (8, 4) for n in (4, 8, 16, 32, 64)):
     rows.append((bits, size, f"{s:.2f}", *numbers))
 table("bits | outlier | s | noise of the others: predicted | measured | SQNR dB", rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # At 8 bits each row loses about 6 dB, as predicted. In the last three rows of 4 bits the step exceeds $2\sigma$, the prediction gradually fails, and the SQNR goes down to 0 dB.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # So “minimum to maximum is safest” is an illusion: it saves one number and sacrifices all others.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Five calibration methods
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# One sentence for each of the five: who is cautious, who is bold, who does not look at the bit width.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # [**Calibration**](glossary.ipynb#Parameters) is choosing the range from data. A narrower range makes the step finer, and clips what lies outside.
-#
+
+# %% [markdown]
 # | method | how it chooses the range | what it costs |
 # |:--|:--|:--|
 # | `minmax` | from minimum to maximum | one outlier ruins the step |
@@ -484,11 +541,11 @@ table("bits | outlier | s | noise of the others: predicted | measured | SQNR dB"
 # | `mse` | shrinks the range to 1%, 2%, … 100%, and takes the least mean squared error | it sees only the size of the error, not which number matters; asymmetric, both ends shrink by the same ratio; if an outlier is more than a hundred times the useful range, 1% is not small enough |
 # | `entropy` | also tries a hundred ranges, and takes that for which the distributions before and after differ least (Kullback–Leibler divergence) | it takes a great many numbers to fill the histogram, or the range is too wide (see the optional part below) |
 # | `aciq` | takes the data for Gaussian, and computes it from mean and variance | it is wrong where the data are not Gaussian |
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # `mse` is the most direct: its aim is the mean squared error, and it tries the candidate ranges one by one. It takes only a few lines:
 
-
-# %%
+# %% slideshow={"slide_type": "skip"}
 def mse_by_fraction(x, bits):
     """The noise for each range from 1% to 100% of max|x|."""
     top, errors = 2 ** (bits - 1) - 1, []
@@ -499,7 +556,7 @@ def mse_by_fraction(x, bits):
     return errors
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 errors, rows = {bits: mse_by_fraction(outliers, bits) for bits in (4, 6, 8)}, []
 for bits, noise in errors.items():
     core = fit(outliers, bits, method="mse")
@@ -508,12 +565,16 @@ for bits, noise in errors.items():
     rows.append((bits, *mine, round(percent.item()), f"{error_report(outliers, core).mse:.5f}"))
 table("bits | best percent | its MSE | percent of quantcore | its MSE", rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # At 8 bits the two are one candidate apart, and the mean squared errors differ by a thousandth: to be fast, `quantcore` searches on a histogram (see the optional part below).
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** The errors for three bit widths are drawn as curves. Whose valley lies farthest to the left? Which noise is on the left of a valley, which on its right?
 
-# %% tags=["predict", "fold"]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Let students sketch the three curves on paper first.
+
+# %% tags=["predict", "fold"] slideshow={"slide_type": "fragment"}
 sheet = Sheet(1)
 for (bits, noise), color in zip(errors.items(), (RED, GREEN, BLUE), strict=True):
     sheet.line(0, f"INT{bits}", range(1, 101), noise, color=color)
@@ -522,18 +583,22 @@ sheet.frame(0, "noise against range", "percent of the largest value", "MSE", ysc
 sheet.legend(0, loc="lower left")
 sheet.show("03-noise-over-range", **best)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # That of 4 bits. On the left of the valley it is mostly overload noise, and the three curves nearly coincide, because how much is clipped does not depend on the bit width. On the right it is mostly granular noise, the higher the fewer bits.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Try]** In the data below one number in a thousand is twenty times as large. Predict first: at 4 bits, in what order are the SQNRs of `minmax`, `percentile` and `mse`, from low to high? And at 8 bits? Then switch “calibration”, and then the bit width. The figure has ten thousand numbers and the table afterwards a hundred thousand, so the values differ slightly.
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# An order: write first, then look. At 8 bits, stop and ask why minmax is suddenly good.
 
 # %%
 exercises.predict("outlier-methods")
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 explore.calibration(samples.distribution("outliers"), bits=4, symmetric=True)
 
-# %% tags=["predict", "fold"]
+# %% tags=["predict", "fold"] slideshow={"slide_type": "skip"}
 rows = []
 for method in METHODS:
     row = [method]
@@ -544,9 +609,10 @@ for method in METHODS:
     rows.append(row)
 table("method | 4 bits: range | clipped | dB | 8 bits: range | clipped | dB", rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # `mse` is highest at both bit widths. No wonder: the SQNR is just what it aims at, and 100% is among its candidates, so it cannot be below `minmax`. At 8 bits `minmax` comes second: the step is fine enough, and clipping much costs more than it gains. `entropy` is only 0.2 dB behind at 4 bits, and far behind at 8. SQNR is not its aim, and a fair comparison looks at the accuracy of a network (in the table of section 5). `percentile` leaves out 0.1%, but less than 0.1% is really clipped, because numbers within half a step outside the outermost reconstructed value still round to it, and on the negative side there is the code $-8$ besides.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The best range depends on the bit width
 #
 # Now take Gaussian data without outliers, from 2 to 8 bits. Do the ranges that the methods choose change with the bit width?
@@ -561,16 +627,19 @@ for bits in (2, 4, 6, 8):
     rows.append(row)
 table("bits | " + " | ".join(f"{method} | dB" for method in METHODS), rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # - `mse`: the fewer bits, the narrower the range. This is the balance of granular and overload noise from [Information theory](01_information_theory.ipynb).
 # - `percentile`: the positive end does not change with the bit width. For these data it is too wide at 2 and 4 bits, and too narrow at 8, worse than not clipping at all; only at 6 bits does it happen to fit.
 # - `entropy`: for these hundred thousand numbers it does not clip at 6 and 8 bits; at 2 bits it is much worse than `mse`.
 # - `aciq`: it searches nothing, and yet is nearly equal to `mse`, because the data happen to be Gaussian.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # At 2 bits look at both ends: the codes are $-2$ to $1$, so the range is twice as wide on the negative side, and many more positive numbers are clipped.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # Clipping has another cost, one that the SQNR does not show: a clipped outlier never comes back. If it happens to be an important feature, use a finer granularity (section 6) or another remedy, and do not clip.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### How the Kullback–Leibler divergence is computed ★
 #
 # This part writes out the algorithm of entropy calibration and can be skipped. Its result: it agrees exactly with `quantcore`, and it takes a lot of numbers to be reliable.
@@ -590,8 +659,7 @@ table("bits | " + " | ".join(f"{method} | dB" for method in METHODS), rows)
 #
 # Do this for a hundred ranges, and take the one with the least $D_{\mathrm{KL}}$.
 
-
-# %%
+# %% slideshow={"slide_type": "skip"}
 def divergence(points, counts, s, bits, inside):
     """D(P||Q) in bits, for the grid of step s and the range that is `inside`."""
     p, used = counts[inside], (counts[inside] > 0).double()
@@ -606,7 +674,7 @@ def divergence(points, counts, s, bits, inside):
     return torch.special.xlogy(p, p / q).sum().item() / math.log(2)
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def least_divergence(x, bits):
     """The percentage of the range with the least D(P||Q)."""
     lo, hi = x.min().item(), x.max().item()
@@ -620,7 +688,7 @@ def least_divergence(x, bits):
     return min(found, key=found.get)
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 rows = []
 for name, bits, n in (
     (s, b, 10**k) for s, b in (("outliers", 8), ("normal", 6)) for k in (4, 5, 6)
@@ -632,18 +700,18 @@ for name, bits, n in (
     rows.append((name, bits, n, least_divergence(x, bits), round(percent.item()), dB))
 table("data | bits | n | percent by these steps | by quantcore | SQNR dB", rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The more numbers, the narrower the chosen range. With few numbers the histogram is sparse, often only one bin of a code is not empty, $Q$ equals $P$, and even a wide range seems to cost nothing. For data with outliers, the narrower the range the lower the SQNR, which shows once more that SQNR is not the aim.
 #
 # Activations have another difficulty. After a ReLU a great many numbers are exactly 0, all in one bin of the histogram. $D_{\mathrm{KL}}$ then sees hardly anything but this bin, and would rather clip all the others for its sake. `quantcore` first removes some of the exact 0s, until this bin is no higher than the mean of its two neighbors:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 spiked = torch.where(relu == 0, 1e-6, relu)  # as large a spike, but of no exact zeros
 for name, x in (("with the spike capped", relu), ("with the spike left", spiked)):
     quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, UINT8, method="entropy"))
     print(f"entropy, {name:21} {sqnr_db(relu, quantizer(relu)):5.1f} dB")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### If the distribution is known, one equation is enough ★
 #
 # This part derives the range of `aciq` and can be skipped. Its result: for Gaussian data the best clip depends on the bit width only, and is about $2.5\sigma$ at 4 bits.
@@ -662,7 +730,7 @@ for name, x in (("with the spike capped", relu), ("with the spike left", spiked)
 #
 # The left side falls with $c$ and the right side rises, so there is exactly one solution, to be found numerically. More bits make the right side smaller, and $c$ larger. This method is ACIQ ([Banner et al., 2019](references.ipynb)).
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 c = torch.linspace(0.5, 8, 75_001, dtype=torch.float64)
 tail, density = torch.special.ndtr(-c), torch.exp(-(c**2) / 2) / (2 * math.pi) ** 0.5
 rows, x = [], normal / normal.std()
@@ -679,7 +747,7 @@ for bits in (2, 3, 4, 5, 6, 8):
     rows.append((bits, *(f"{v:.2f}" for v in (solution, *clips))))
 table("bits | c by the equation | aciq | mse | mse without qmin", rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The solution of the equation, `aciq` and the last column differ by less than two percent, at 2 bits, too: the step is $s = c = 1.24\sigma$, where $s^2/12$ still holds. (The granular noise of `quantcore` has the probability of $\lvert x \rvert \le c$ as another factor, hence the small difference from the equation.) The column `mse` is smaller at few bits, because it also uses the code $q_{\min}$, so that the range can be a little narrower; and it has only a hundred candidates.
 #
 # ### Ten million numbers, searched a hundred times ★
@@ -688,7 +756,7 @@ table("bits | c by the equation | aciq | mse | mse without qmin", rows)
 #
 # By the definition, all data are quantized a hundred times. `quantcore` first turns the data into a histogram of 4081 bins, searches on that, and reads the data only a few times. 4081 is $255 \times 16 + 1$: each step of 8 bits is divided into 16 bins. Replacing a number by the representative of its bin moves it much less than rounding does.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "skip"}
 # Times belong to the machine, so this output is not compared.
 big = samples.distribution("normal", 10**7).to(device)
 start = time.perf_counter()
@@ -699,24 +767,30 @@ least = min(mse_by_fraction(big, 8))
 full_s = time.perf_counter() - start
 print(f"histogram {quick_s:.3f} s, full search {full_s:.1f} s, ratio {full_s / quick_s:.0f}")
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 print("MSE found by the histogram / MSE found by the full search")
 print(f"ten million normal values: {error_report(big, quick).mse / least:.3f}")
 ratio = error_report(outliers, fit(outliers, 8, method="mse")).mse / min(errors[8])
 print(f"a hundred thousand, with outliers: {ratio:.3f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The result is as good, about two orders of magnitude faster (how much exactly depends on the machine).
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 Static and dynamic ranges
 #
 # Weights are fixed, so their range is measured once. Activations change with the input. Where does their range come from? There are two ways:
 #
 # - **static**: run the network beforehand on representative inputs (the **calibration set**), collect activations, and fix $s$ and $z$ for good;
 # - **dynamic**: compute the range for each input at run time. A dynamic range always fits, but it takes a pass over the data every time, and terms with $z$ cannot be computed beforehand (see [integer-only multiplication](04b_integer.ipynb)).
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Ask whether the test set may serve for calibration, and why not.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The calibration set must not be the test set, or the accuracy that is measured comes out too high. We calibrate on the training pictures of the network for handwritten digits, quantize the output of its second ReLU (512 numbers for each picture), and check on the test pictures.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### How many pictures it takes
 #
 # **[Compute]** The range is the maximum over $n$ calibration pictures. What is the probability that a new picture goes beyond it?
@@ -734,12 +808,12 @@ print(f"a hundred thousand, with outliers: {ratio:.3f}")
 #
 # </details>
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 network = samples.digits_network()
 train, _, test, labels = samples.digits()
 calibration_set, activations = (network[:4](images).flatten(1) for images in (train, test))
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "skip"}
 generator, rows = torch.Generator().manual_seed(0), []
 peaks, test_peaks = calibration_set.amax(1), activations.amax(1)
 for n in (1, 4, 16, 64, 256):
@@ -753,14 +827,15 @@ for n in (1, 4, 16, 64, 256):
     rows.append((n, *(f"{share:.1%}" for share in (1 / (n + 1), *shares))))
 table("pictures | beyond, predicted | other training pictures | test pictures", rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # With some sixty pictures, less than 2% of new ones go beyond the range, and more are of little use. In practice one takes between a hundred and a thousand samples. In the last row the test pictures are slightly above the prediction: among 449 it is only two or three, but a reminder that “from the same population” is always an approximation. How representative the calibration set is matters more than its size.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Ways to collect a range
 #
 # Data come in batches. With each batch you can remember the minimum and the maximum so far; or take a **moving average** of the maximum of each batch, $r \leftarrow 0.9\,r + 0.1\,r_{\text{new}}$, so that a chance extreme in one batch matters less; or save up the data (or a histogram of them), and choose by the methods of the last section. A dynamic range is often **per row**: each picture (each token in a language model) has its own $s$.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 batches = calibration_set[:256].split(32)
 largest_of = [batch.max() for batch in batches]
 average = largest_of[0]
@@ -778,17 +853,17 @@ def static(bits, method):
     return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, method=method))
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def dynamic(bits, x):
     """One range for each picture, taken from the picture itself."""
     scheme = QuantizationScheme.from_bits(bits, signed=False)
     return UniformQuantizer(QuantizationParams.from_tensor(x, scheme, axis=0))
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** Which way has the highest SQNR? And if the test pictures are only a quarter as bright (last column), how far apart are static and dynamic?
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 dim = network[:4](test / 4).flatten(1)
 rows = []
 for method in ("min-max", "moving average", "percentile", "mse", "entropy", "dynamic, per row"):
@@ -803,11 +878,12 @@ for method in ("min-max", "moving average", "percentile", "mse", "entropy", "dyn
 table("method | 8 bits: dB | 4 bits: dB | 2 bits: dB | accuracy | dim, 8 bits: dB", rows)
 print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float().mean():.3f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # - At 8 bits the static ways differ little, except for `percentile`: the output of the second ReLU has no outliers that stand out.
 # - At 2 bits the SQNRs move apart, with `mse` highest, because it clips according to the bit width. The SQNR of `entropy` is 3 dB lower and its accuracy only half a point, two pictures; with 449 pictures accuracy has a sampling error of about 1 point, and ranks nothing.
 # - A dynamic range fits each picture, and is over 2 dB better at 8 bits; but it still takes the maximum of each picture, so at 2 bits it is worse than `mse`. With darker pictures most of the static range is idle, and the dynamic range is not affected. The price is another pass over the data at run time.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # There is yet another way, to make the range a parameter and train it with the weights. **PACT** learns the upper end $\alpha$ of a ReLU: $\hat x$ is $x$ clipped to $[0, \alpha]$ and quantized, and the gradient of the loss with respect to $\alpha$ comes from the clipped values only ([Choi et al., 2018](references.ipynb)). **LSQ** learns the step $s$ itself ([Esser et al., 2020](references.ipynb)), with the gradient
 #
 # $$
@@ -816,7 +892,8 @@ print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float
 # [[Q6](06_summary.ipynb#All-formulas)]
 #
 # This holds inside the range. Outside, the gradient is the outermost code (for $z = 0$). [The uniform quantizer](04_quantizer.ipynb) derives and checks it.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 Granularity
 #
 # An outlier harms only the numbers that share its $s$. How many do is the [**granularity**](glossary.ipynb#Parameters).
@@ -825,25 +902,30 @@ print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float
 # - **per channel**: one $s$ for each output channel, common for the weights of convolutions ([Krishnamoorthi, 2018](references.ipynb));
 # - **per group**: one $s$ for every $g$ numbers along the last dimension.
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Ask how many numbers should best share an s. It leads to the price.
+
 # %% tags=["fold"]
 schematics.granularities()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # But $s$ must be stored, too; [the last chapter](02_schemes.ipynb#Scales-take-bits-as-well) has counted it. When every $g$ weights of $b$ bits share an $s$ of 32 bits, a weight takes on average
 #
 # $$
 # b + \frac{32}{g} \text{ bits}
 # $$
 # [[P8](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 4-bit formats often store $s$ in 16 bits (fp16), which is $b + 16/g$; asymmetric adds the bits of $z$. QLoRA goes further: the $s$ of every 64 weights are quantized to 8 bits in groups of 256, with one number of 32 bits for each group ([Dettmers et al., 2023](references.ipynb)).
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Compute]** With 4 bits and $g = 64$, how many bits does a weight take in these four: $s$ in fp32; $s$ in fp16; $s$ in fp16 and a $z$ of 4 bits; the two stages of QLoRA? Enter the third.
 
 # %%
 exercises.predict("zero-point-bits")
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 g = 64
 for name, extra in {
     "fp32 scale": 32, "fp16 scale": 16, "fp16 scale, 4-bit zero point": 16 + 4,
@@ -855,14 +937,16 @@ p = QuantizationParams.from_tensor(w, INT4, axis=0)
 packed, scales = pack_int4(UniformQuantizer(p).quantize(w)), p.scale.half()
 print(f"counted in bytes, fp16 scale        {8 * (packed.nbytes + scales.nbytes) / w.numel():.4f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # Does rounding $s$ to fp16 lose precision? fp16 has 11 significant bits, a relative error of at most $2^{-11}$. The error of 4-bit quantization is around ten percent of the signal, so nothing is seen.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** Compare by the bits that are really stored. 4 bits in groups of 32 (an $s$ in fp16, 4.5 bits in all): where does its SQNR lie between 4 bits per tensor and 5 bits per tensor? And with an outlier?
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # In the network for handwritten digits the convolution's weight has the shape `(32, 16, 3, 3)`, with each output channel flattened to a row. The last column is the same linear layer with one weight set to 8 times the maximum.
 
-# %% tags=["predict", "fold"]
+# %% tags=["predict", "fold"] slideshow={"slide_type": "fragment"}
 layers = [network[i].weight.flatten(1).to(device) for i in (2, 5, 5)]
 layers[2] = layers[2].index_put((torch.tensor(0), torch.tensor(0)), 8 * layers[2].abs().max())
 cases = [(4, "tensor", {}), (5, "tensor", {}), (4, "channel", {"axis": 0})]
@@ -877,23 +961,28 @@ for bits, name, options in cases:
     rows.append(row)
 table("layout | conv: bits | dB | linear: bits | dB | with an outlier: bits | dB", rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # - In the two layers without an outlier, groups of 64 and of 32 lie a little above the straight line between the points of 4 and 5 bits. The linear layer in groups of 32, for example, takes 4.5 bits; the line is at about 19.8 dB there, the measured value nearly 2 dB higher. Groups of 16 take 5 bits and do not reach 5 bits per tensor; nor do groups of 32 with an $s$ of 32 bits.
 # - With an outlier, per tensor suffers far more than groups. The more it stands out, the more a fine granularity is worth.
 # - The bits of the convolution are a little more than $4 + 16/g$: 144 is no multiple of 64 or 32, so each row ends with a shorter group.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Try]** Each row of the heat map is an output channel. Switch “granularity”: how do the error and the SQNRs of the rows change? Which row gains most? (bits/weight below the figure counts an $s$ of 32 bits.)
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Switch granularity only, and let students watch one row.
 
 # %%
 explore.granularity(layers[1][:, :64].contiguous().cpu(), bits=4, symmetric=True)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # The finer the granularity, the paler the error, the higher the SQNR. Row 8 gains most: its weights are small, and its SQNR lowest with one common $s$. A row has only 64 numbers, so some even lose a little by chance.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Which dimension the channels are
 #
 # **[Predict]** Are output channels always dimension 0? And in `ConvTranspose2d`?
@@ -901,13 +990,14 @@ explore.granularity(layers[1][:, :64].contiguous().cpu(), bits=4, symmetric=True
 # %%
 exercises.predict("transposed-axis")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # No. In the weights of `Linear` and `Conv2d` dimension 0 is the output channels. The weight of `ConvTranspose2d` (a transposed convolution) has the shape `(in, out, kH, kW)`, with output channels in dimension 1. With `groups` it is `(in, out / groups, kH, kW)`, and a slice of dimension 1 mixes the output channels of all groups, which must be taken apart first. With the wrong one a program reports nothing; the error is just larger.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Let eight output channels double in size from one to the next, and quantize along either dimension:
 
 # %% tags=["predict"]
@@ -921,16 +1011,18 @@ for kind, outputs in ((torch.nn.Conv2d, 0), (torch.nn.ConvTranspose2d, 1)):
         e = ((w - quantizer(w)) / size).square().mean().item()
         print(f"{name:15} {tuple(shape)!s:16} axis={axis}   MSE in each channel's unit {e:.3f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # With the right dimension, each channel's error is in proportion to its size. With the wrong one, small channels share $s$ with large ones, and become nearly all 0.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # Can activations be per channel, too? Not along input channels: an $s$ that changes along the sum cannot be taken out of it ([Integers only](04b_integer.ipynb) derives it). But **per row** is possible, an $s$ for each row (each picture, each token). It can be taken out, and is common in large language models ([Dettmers et al., 2022](references.ipynb)). Weights per group change along the sum, too, so each group is summed by itself and multiplied by its $s$ before they are added.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 Bad input
 #
 # What does the tutorial code do with tiny numbers, with all zeros, with NaN? It has a floor of $10^{-8}$ under $s$ so as not to divide by 0, and so all zeros are no problem. For tiny numbers this floor is too large, and everything becomes 0. That is mistake ③. NaN is not checked and passed straight on, which is mistake ④.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 for name, values in {
     "tiny": [1e-9, -1e-9, 5e-10], "all zeros": [0.0, 0.0, 0.0], "NaN": [1.0, torch.nan],
 }.items():
@@ -940,10 +1032,10 @@ for name, values in {
         p = fit(x, 8, symmetric=False).params
         print(f"{'':10} quantcore", *through(x, p.scale, p.zero_point, INT8))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The principle of `quantcore`: what can be computed is computed right, and for what cannot, the reason is given. Each message has three parts: which argument is wrong, what was found, and what to do. With this all four mistakes are mended.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 bad = {
     "NaN": lambda: QuantizationParams.from_tensor(torch.tensor([1.0, torch.nan]), INT8),
     "infinity": lambda: QuantizationParams.from_tensor(torch.tensor([1.0, torch.inf]), INT8),
@@ -956,22 +1048,22 @@ for what, call in bad.items():
     except (TypeError, ValueError) as error:
         print(f"{what:9} {type(error).__name__}: {error}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
 # These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only said to be unfinished.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (5 minutes, difficulty 1/3) Write `my_scale(x, bits)`: `x` is a float tensor, `bits` the bit width; it returns the scale of signed symmetric quantization that puts the largest magnitude exactly on the largest code, one number.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_scale(x, bits):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("symmetric-scale", my_scale)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -983,17 +1075,17 @@ exercises.check("symmetric-scale", my_scale)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (4 minutes, difficulty 1/3) Write `my_ends(x)`: `x` is a float tensor; it returns the two ends of the smallest range that contains all data and 0, two numbers.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_ends(x):
     return ...  # low, high
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("range-with-zero", my_ends)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -1005,17 +1097,17 @@ exercises.check("range-with-zero", my_ends)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (8 minutes, difficulty 2/3) Write `my_zero_point(lo, hi, qmin, qmax)`: the data lie in `[lo, hi]` (which may not contain 0), the codes run from `qmin` to `qmax`; it returns the zero point of asymmetric quantization, an integer. `lo` and `hi` are not both 0.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_zero_point(lo, hi, qmin, qmax):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("zero-point", my_zero_point)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -1029,16 +1121,16 @@ exercises.check("zero-point", my_zero_point)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (8 minutes, difficulty 2/3) Of the 1024 numbers below, one in 1000 is 20 times the others: `samples.distribution("outliers", 1024)`. Choose settings with an SQNR of at least 18 dB and at most 4.5 bits on average (with one float16 scale for each group). `bits` is 2 to 8, `group_size` an integer or `None` (per tensor), `method` is `"minmax"`, `"percentile"` or `"mse"`. Have a sentence ready to defend your choice.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 my_settings = {"bits": ..., "group_size": ..., "method": ...}
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("choose-range", my_settings)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -1049,17 +1141,17 @@ exercises.check("choose-range", my_settings)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (5 minutes, difficulty 1/3) Write `my_axis(layer)`: `layer` is a fully connected layer, a convolution or a transposed convolution of `torch.nn`; it returns the dimension of the output channels in its weight.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_axis(layer):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("channel-axis", my_axis)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -1071,18 +1163,21 @@ exercises.check("channel-axis", my_axis)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ### Discussion
 #
 # **[Think]** Should outliers be protected? Give an example where they should, and one where they should not. How large should a calibration set be, and which samples should be in it?
 
-# %% [markdown]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Discuss for 8 minutes. Whether outliers should be protected leads by itself to the methods for large language models.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # How far have you come in the whole course? The next cell knows:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.progress()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
 #
 # - Asymmetric quantization: $s = (x_{\max} - x_{\min})/(q_{\max} - q_{\min})$, $z = \operatorname{rint}(q_{\min} - x_{\min}/s)$; $z$ is an integer, the code of 0.0. The error at the ends of the range is $s\,(z - z^*)$, at most $s/2$.
@@ -1091,5 +1186,6 @@ exercises.progress()
 # - While the step is small, each doubling of an outlier takes 6.02 dB from the others. Clipping makes the step finer, and loses the outlier; the fewer bits, the more clipping is worth.
 # - The range of activations comes from a calibration set, never from the test set. With the maximum of $n$ pictures as the range, a new picture goes beyond it with a probability of about $1/(n+1)$.
 # - A finer granularity usually means less error, and more storage for $s$: $b + 16/g$ bits for each weight ($s$ in fp16) or $b + 32/g$ (in fp32). Output channels are not always dimension 0.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Next: [The uniform quantizer](04_quantizer.ipynb). With the parameters in hand, three steps remain, and their order must not be changed.

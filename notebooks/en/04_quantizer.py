@@ -7,13 +7,17 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # The uniform quantizer: three steps, four properties, one gradient
 #
 # Round $2.5$ to an integer: `round` in Python gives 2, `round` in C gives 3. Store 300 in an unsigned 8-bit integer: some programs get 255, others 44. Scale and zero point are the same, the formula looks the same, and the codes differ. Which is right? And what does one wrong step do?
 #
 # Once there are parameters, quantizing a value takes three steps: **rounding**, adding the **zero point**, and **clipping** (also saturation or limiting). In this chapter we first fix the order of the steps, and prove that the resulting quantizer has four properties. Then we define its gradient, for training, and train a few weights through it. How frameworks differ, and how to compute with integers only, is the subject of [the next chapter](04b_integer.ipynb).
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Let the class round 2.5 aloud. Both answers will be called; do not judge yet.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **After this chapter you can:**
 #
 # - write quantization, dequantization and **fake quantization**, and say why the order of the steps matters;
@@ -21,7 +25,8 @@
 # - bound the quantization error, and prove the bound;
 # - explain the **straight-through estimator** (STE): which gradients pass, which do not, and when it cannot be trusted;
 # - derive the gradient of the scale, and choose between post-training quantization and quantization-aware training for a task.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # | section | time |
 # |:--|:--|
 # | 1 Three steps, and their order | 30 minutes |
@@ -32,7 +37,7 @@
 # | Summary | 5 minutes |
 # | ★ optional | 10 minutes |
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import torch
 
 from quantcore import QuantizationParams, QuantizationScheme, UniformQuantizer
@@ -40,16 +45,17 @@ from quantcore import exercises, explore, samples, schematics
 from quantcore.quantizer import fit
 from quantcore.sheet import BLUE, GRAY, GREEN, RED, Sheet
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 explore.set_language("en")
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def integer_quantizer(scale, zero, qmin, qmax):
     return UniformQuantizer(QuantizationParams(torch.tensor(scale), torch.tensor(zero), qmin, qmax))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Two functions return a quantizer of `quantcore`: `integer_quantizer` is given $s$, $z$ and the range of the codes; `fit(x, b)`, as in the last chapter, finds them from the data $x$.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1 Three steps, and their order
 #
 # The [**scale**](glossary.ipynb#Parameters) $s$ and the [**zero point**](glossary.ipynb#Parameters) $z$ of [the last chapter](03_params.ipynb) mean this: the code $q$ stands for the real number $s\,(q - z)$. Conversely, given a real $x$, which code suits it best? Set $x = s\,(q - z)$ and solve: $q = x/s + z$. A code must be an integer, so $x/s$ is rounded. A code must be in $[q_{\min}, q_{\max}]$, so in the end it is clipped:
@@ -58,14 +64,20 @@ def integer_quantizer(scale, zero, qmin, qmax):
 # q = \operatorname{clamp}\!\left(\operatorname{rint}\!\left(\frac{x}{s}\right) + z,\ q_{\min},\ q_{\max}\right), \qquad
 # \hat x = s\,(q - z)
 # $$
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Write the three steps as three lines with numbers. Each mistake that follows is one of these steps in the wrong place.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # [[Q1](06_summary.ipynb#All-formulas), [Q2](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # $\operatorname{rint}$ rounds to the nearest integer. A **tie** ($k + \tfrac12$ with an integer $k$) goes to the even neighbor. $\operatorname{clamp}$ replaces what is less than $q_{\min}$ by $q_{\min}$, and what is more than $q_{\max}$ by $q_{\max}$. This is also the definition of QuantizeLinear and DequantizeLinear in the ONNX specification ([ONNX, 2024](references.ipynb)).
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Three steps in the formula are three lines of code:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def quantize(x, s, z, qmin, qmax):
     r = torch.round(x / s)  # torch.round is rint: halves go to the even neighbour
     q = r + z  # only now the zero point
@@ -75,16 +87,20 @@ def quantize(x, s, z, qmin, qmax):
 def dequantize(q, s, z):
     return s * (q - z)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Compute]** Take $s = 1$, $z = 1$ and the codes $[0, 255]$. By hand, what are the codes of $x = 0.5,\ 2.5,\ -1.5,\ 254.5,\ 10^9$?
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Pen and paper, 2 minutes. Look for a zero point added twice.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # $\operatorname{rint}(0.5) + 1 = 0 + 1 = 1$; $\operatorname{rint}(2.5) + 1 = 2 + 1 = 3$; $\operatorname{rint}(-1.5) + 1 = -2 + 1 = -1$, clipped to 0; $\operatorname{rint}(254.5) + 1 = 254 + 1 = 255$; $10^9$ is clipped to 255.
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 tricky = torch.tensor([0.5, 1.5, 2.5, -0.5, -1.5, 253.5, 254.5, 1e9, -torch.inf, 1e-30])
 unit = integer_quantizer(1.0, 1, 0, 255)
 ours = quantize(tricky, 1.0, 1, 0, 255)
@@ -99,21 +115,26 @@ print("100,000 codes equal: ", torch.equal(codes.to(p.dtype), core.quantize(norm
 values = dequantize(codes, p.scale, p.zero_point)
 print("100,000 values equal:", torch.equal(values, core(normal)))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The three lines agree with `quantcore`. `core(normal)` quantizes and then dequantizes, which gives floats again, all of them on the [**grid**](glossary.ipynb#Quantization). This is **fake quantization**.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Now we get each step wrong on purpose.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Zero point first, or rounding first
 #
 # The code in many tutorials computes $\operatorname{rint}(x/s + z)$: it adds the zero point, and rounds afterwards. The reason given is that $z$ is an integer, so it makes no difference.
 #
 # **[Predict]** With $x = 0.5$, $s = 1$, $z = 1$, what does each order give? And with $z = 2$? Enter the code for $z = 1$ with the zero point added first.
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Vote: does it matter or not? Let one who says no give an x.
+
 # %%
 exercises.predict("zero-point-first")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # $z = 1$: rounding first gives $\operatorname{rint}(0.5) + 1 = 1$, adding first gives $\operatorname{rint}(1.5) = 2$. $z = 2$: both give 2.
@@ -122,16 +143,17 @@ exercises.predict("zero-point-first")
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 halves = torch.tensor([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5])
 print("x / s               ", halves.tolist())
 for z in (1, 2):
     print(f"z = {z}  rint(x/s) + z ", (torch.round(halves) + z).int().tolist())
     print("       rint(x/s + z) ", torch.round(halves + z).int().tolist())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # With $z = 1$ all six ties are off by 1, with $z = 2$ none is.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # In float32 ties are rare indeed. In floats of low precision they are frequent: when $x/s$ is uniform on $[0, 128)$ and stored as bfloat16, one value in three is a tie. For this reason `quantcore` converts bfloat16 and float16 to float32 first.
 #
 # ### How many ties there are, and rounding twice ★
@@ -151,17 +173,17 @@ for z in (1, 2):
 #
 # **[Predict]** Use the formula: for uniform data, how many codes are wrong in float32? And still with bfloat16, when the data are normal or Laplace (scaled to the same maximum of 127), are more codes wrong, fewer, or as many? Choose the answer to the second question.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.predict("bfloat16-halves")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # For uniform data it is about a third in bfloat16, and about one in two hundred thousand in float32. Most normal and Laplace values are far below the maximum, where floats are denser and ties a smaller fraction, so fewer codes are wrong.
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "skip"}
 def wrong(v, z):
     return torch.round((v + z).float()) != torch.round(v.float()) + z
 
@@ -176,7 +198,7 @@ for name, (dtype, w) in (
     predicted = "" if name != "uniform" else f"{2 ** (8 - w) / 3:.3g}"
     print(f"{name:8} {str(dtype)[6:]:8} {predicted:>8} {wrong(u, 1).float().mean():8.3g}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # “One in three is wrong” holds for uniform data only; for normal data it is about one in eight, for Laplace data about one in eighteen.
 #
 # There is another error: $x/s$ is no tie, but very close to one. Float addition first rounds the sum $x/s + z$ to a tie, and then $\operatorname{rint}$ rounds again. This is **double rounding**, which standards for rounding numbers (GB/T 8170, for example) forbid.
@@ -191,7 +213,7 @@ for name, (dtype, w) in (
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "skip"}
 near = torch.nextafter(torch.arange(64) + 0.5, torch.tensor(0.0))
 print("float32, next to a half:", {z: wrong(near, z).float().mean().item() for z in (0, 128)})
 u = (torch.rand(10**6, generator=torch.Generator().manual_seed(0)) * 128).bfloat16()
@@ -200,21 +222,27 @@ print("bfloat16, uniform, share wrong although x/s is no half:")
 for z in (1, 2, 16, 64, 112, 128):
     print(f"  z = {z:3}  {(wrong(u, z) & no_half).float().mean():.3f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ### Half up, or half to even
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Speak of the first two columns only. Who uses which need not be learned by heart.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # At school we learn to **round half up**, $\lfloor u + \tfrac12 \rfloor$: ties always go up. Physics laboratories and the standard GB/T 8170 **round half to even**: ties go to the even neighbor, our $\operatorname{rint}$. The `round` of C is yet another rule, **round half away from zero**, written $\operatorname{round}_{\text{away}}(u) = \operatorname{sign}(u)\,\lfloor\, \lvert u\rvert + \tfrac12 \rfloor$. Together with **truncation**, which drops the fraction and goes toward zero, there are four common rules:
-#
+
+# %% [markdown]
 # | rule | where ties go | who uses it |
 # |:--|:--|:--|
 # | half to even, $\operatorname{rint}$ | the even neighbor | GB/T 8170, the default of IEEE 754, ONNX; `torch.round`, `numpy.rint`, `round` of Python, `rint` of C |
 # | half up, $\lfloor u + \tfrac12\rfloor$ | up | `floor(x + 0.5)` written by hand, `Math.round` of JavaScript |
 # | $\operatorname{round}_{\text{away}}$ | away from zero | `round` of C, the reference implementation of TensorFlow Lite |
 # | truncation | it never looks at halves, always toward zero | `(int)x` of C, `int(x)` of Python |
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # For positive numbers the second and the third are the same; for negative ties they differ by 1.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 def half_up(u):
     return torch.floor(u + 0.5)
 
@@ -229,22 +257,26 @@ print("u        ", "".join(f"{v:6.1f}" for v in u.tolist()))
 for name, rule in rules.items():
     print(f"{name:9}", "".join(f"{int(v):6}" for v in rule(u).tolist()))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # Does it matter which rule is used? Let the fraction of ties in the data be $t$. Half up adds $\tfrac12$ to each tie, $t/2$ on average. Real data have many ties, too: when the sum of two integers is odd, their mean is a tie, and when an image is made half as wide, every pixel is such a mean.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** An 8-bit photograph is made half as wide five times over, and each time the means are rounded half up to integers. Does it get brighter, darker, or neither?
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Will the picture be brighter or darker? Vote before the number.
 
 # %%
 exercises.predict("photo-half-up")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # Brighter. About half of the sums of two neighboring pixels are odd, so each time half up adds $\tfrac14$ of a gray level on average, which in five times is over one gray level. With half to even, about as many go up as down, and they cancel.
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 pixels = torch.round(samples.photograph() * 255)
 print("            halves   bias predicted   measured   brighter after 5 times")
 for name in ("rint", "half up"):
@@ -258,28 +290,32 @@ for name in ("rint", "half up"):
     after = (image.mean() - pixels.mean()).item()
     print(f"{name:9} {share:8.2f} {predicted:16.3f} {bias:10.3f} {after:16.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # Each bias is small, but they all go in one direction and add up. To have no such bias is one reason for “to even”; another is that the float instructions of processors do it by default. Pixels are not negative, so $\operatorname{round}_{\text{away}}$ gives the same as half up. For data symmetric about zero the mean bias of $\operatorname{round}_{\text{away}}$ is 0, but magnitudes come out too large.
 #
 # Yet another way is **stochastic rounding**: whether to go up or down is random, with a probability that depends on the fraction. It has no bias on average, at the price of more noise. It is the dither of [Information theory](01_information_theory.ipynb) that is not subtracted.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Rounding, not truncation
 #
 # `int(x / s)` drops the fraction, which is truncation. The magnitude of the error $e = x - \hat x$ lies in $[0, s)$, no longer in $[0, s/2]$. For a uniform error the quantization noise power is $\sigma_q^2 = \frac1s \int_0^s e^2\,\mathrm{d}e = \frac{s^2}{3}$.
 #
 # **[Predict]** By what factor is this more than $s^2/12$? How many bits is that worth (enter them)? With normal data, and the bit width going from 8 down to 2, is the loss still as large?
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# One round is missing: how many bits does that cost? Most guess less than one.
+
 # %%
 exercises.predict("truncation-bits")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # 4 times, which is 6.02 dB, worth 1 whole bit. This needs an error that is uniform on $[0, s)$, so a step that is small enough. At 2 bits the step is larger than the standard deviation, “uniform” fails, and the loss is not 6 dB.
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 print("lost by truncation:  predicted   measured, dB")
 for name, bits in (("uniform", 8), ("normal", 8), ("normal", 4), ("normal", 2)):
     x = samples.distribution(name, 10**6)
@@ -289,26 +325,30 @@ for name, bits in (("uniform", 8), ("normal", 8), ("normal", 4), ("normal", 2)):
     lost = 10 * torch.log10(power["trunc"] / power["rint"]).item()
     print(f"{name:8} {bits} bits {20 * torch.tensor(2.0).log10():13.2f} {lost:10.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # For uniform data, one forgotten `round` turns an 8-bit quantizer into one of 7 bits.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Clipping is part of the definition
 #
 # Some tutorials write the formula as $Q(x) = \operatorname{rint}(x/s + z)$, without $\operatorname{clamp}$.
 #
 # **[Predict]** By this formula a code comes out as 200 and is stored in int8. What is read back?
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Let one who says 200 and one who says 127 give reasons, then show it.
+
 # %%
 exercises.predict("wrapped-200")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # $-56$. int8 keeps the low 8 bits only, $200 - 256 = -56$: a positive number that was a bit too large has become negative.
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 u = torch.tensor([100.0, 127.25, 128.0, 200.0])
 wrapped = torch.round(u).to(torch.int32).to(torch.int8)
 clipped = quantize(u, 1.0, 0, -128, 127)
@@ -316,9 +356,10 @@ print("x / s          ", u.tolist())
 print("low 8 bits     ", wrapped.tolist(), "  error", (u - wrapped).tolist())
 print("clamp          ", clipped.int().tolist(), "  error", (u - clipped).tolist())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # With clipping, a value is wrong by as much as it exceeds the range. Without it, exceeding by the least amount is an error of 256.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # > **Three things called truncation or clipping.** If you know C, mind the words: converting a wide integer to a narrow one, and dropping the high bits, is also called truncation. It wraps around, which is just the opposite of clipping. In this course clipping always means saturation, and truncation means dropping the fraction.
 #
 # | name | also called | what it does | 200 into int8 | 2.7 to an integer |
@@ -326,17 +367,18 @@ print("clamp          ", clipped.int().tolist(), "  error", (u - clipped).tolist
 # | **clipping**, as in this course | saturation, limiting | values beyond the range stay at its end | 127 | |
 # | truncation of integer types (C) | wrap-around | drops the high bits | $-56$ | |
 # | truncation, toward zero | chopping | drops the fraction | | 2 |
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # At which step do we clip? Take the codes $[0, 255]$ and $z = 128$. Row 1 of the table clips $x/s$ to $[0, 255]$ first, then rounds and adds $z$. This is wrong, because $[0, 255]$ is the range of the code $q$ and not of $x/s$. Row 2 clips $x/s$ to $[0 - z,\ 255 - z]$ first. This is right, because the ends of the range have moved by $z$ as well, and as they are integers, clipping and rounding can be exchanged.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 u, z = torch.tensor([-100.0, -1.0, 50.0, 126.7, 200.0]), 128
 print("x / s        ", [round(v, 1) for v in u.tolist()])
 print("1 clamp first", (torch.round(u.clamp(0, 255)) + z).int().tolist())
 print("2 ends moved ", (torch.round(u.clamp(0 - z, 255 - z)) + z).int().tolist())
 print("definition   ", quantize(u, 1.0, z, 0, 255).int().tolist())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Three mistakes with the zero point
 #
 # The last chapter computed the real number $z^* = q_{\min} - x_{\min}/s$ and rounded it to an integer $z$. The zero point is the code of the real 0, so dequantization must **subtract** it. There are three common mistakes:
@@ -346,7 +388,11 @@ print("definition   ", quantize(u, 1.0, z, 0, 255).int().tolist())
 # - always a float: codes and dequantization both use the $z^*$ that was never rounded.
 #
 # **[Think]** Take $z^* = -64.25$. The last two mistakes look small. Which values does each affect?
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# For each of the three ask: what is the mean error, and what is the greatest?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # “Rounded too late” moves the thresholds, not the reconstructed values: those are still integer multiples of $s$, and 0 is still exact. The thresholds of $\operatorname{rint}(x/s + z^*)$ are off by $\lvert z - z^*\rvert = \tfrac14$ of a step, so a quarter of the values get the neighboring code and the rest stay. The mean error is $\tfrac14 s$, and the largest error goes from $\tfrac12 s$ to $\tfrac34 s$.
@@ -355,7 +401,7 @@ print("definition   ", quantize(u, 1.0, z, 0, 255).int().tolist())
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 s, exact = 4 / 255, -128 + 255 / 4  # 8 bits over [-1, 3]: exact = qmin - xmin / s
 z = round(exact)
 x = torch.cat([torch.zeros(1), torch.linspace(-1, 3, 10_001)]).double()
@@ -368,26 +414,30 @@ for name, (q, back) in (ways | {"float z": (late, exact)}).items():
     changed = (q != early).double().mean()
     print(f"{name:15} {e.mean():10.2f} {e.abs().max():9.2f} {e[0]:12.2f} {changed:15.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # With the wrong sign all values shift by $2z$ steps, which you see at once. The other two are hard to see. But the mean error of one, and the error of the other at 0, do not cancel when values are added.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Codes need an integer type
 #
 # “INT8” in floats saves no bytes, as counted in [Quantization schemes](02_schemes.ipynb). It also hides mistakes that only integer types have.
 #
 # **[Predict]** With $s = 1$ and $z = 5$, the code 3 is stored as `uint8`. Written as in the formula, what does $q - z$ give?
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Ask for the type of the result first, and then for its value.
+
 # %%
 exercises.predict("unsigned-difference")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # It gives 254. `uint8` has no negative numbers, and $3 - 5 = -2$ wraps around to $256 - 2 = 254$. Dequantization must convert codes to a wider type first, and then subtract the zero point.
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 q = quantize(torch.tensor([-2.0, -1.0, 0.0, 3.0]), 1.0, 5, 0, 255)
 stored = q.to(torch.uint8)
 print("codes                        ", stored.tolist())
@@ -396,16 +446,20 @@ print("uint8 codes,        s (q - z)", dequantize(stored, 1.0, 5).tolist())
 print("uint8, widened first         ", dequantize(stored.int(), 1.0, 5).tolist())
 print("quantcore", integer_quantizer(1.0, 5, 0, 255).dequantize(stored).tolist())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # On an “INT8” that is really floats, all tests pass. Only with a true integer type does the mistake come to light.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Four properties
 #
 # Look at the figure first. Both horizontal axes are $x$. On the left is the staircase of the quantizer. On the right the green line is the error $e = x - \hat x$ divided by $s$; the orange line is for the next section.
 #
 # **[Try]** Think before you drag: from 3 bits to 6, does the height of the teeth on the right change? And the two parts outside the range?
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Before it moves ask: with one more bit, how many teeth are there, and how high?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # The height stays, always $\pm\tfrac12$, because the vertical axis is in units of $s$; what gets smaller is $s$ itself. Outside the range the error has no bound: it is as large as $x$ is far away.
@@ -415,7 +469,7 @@ print("quantcore", integer_quantizer(1.0, 5, 0, 255).dequantize(stored).tolist()
 # %%
 explore.staircase(bits=3, symmetric=False)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # What we see, written as four properties. Let $Q(x) = \hat x$ be quantizing and dequantizing.
 #
 # 1. **The error is bounded.** If $x$ is not clipped, then
@@ -423,19 +477,25 @@ explore.staircase(bits=3, symmetric=False)
 # $$
 # \lvert x - \hat x\rvert \le \frac{s}{2}
 # $$
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # [[Q3](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # Because $\operatorname{rint}$ moves $x/s$ by at most $\tfrac12$, and times $s$ that is $s/2$.
-#
+
+# %% [markdown]
 # 2. **Idempotent.** For any $x$, $Q(Q(x)) = Q(x)$. Because $\hat x/s = q - z$ is an integer already, rounding does not change it; adding $z$ gives $q$, which is in the range, so clipping does not change it either.
 # 3. **Monotone.** If $x \le y$, then $Q(x) \le Q(y)$. Because dividing by a positive number, rounding, adding a constant, clipping and multiplying by a positive number are each monotone.
 # 4. **0 is exact.** $Q(0) = 0$. Because $\operatorname{rint}(0) + z = z$, the zero point $z$ is in the range of the codes, and $s\,(z - z) = 0$.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # [[Q4](06_summary.ipynb#All-formulas), items 2 to 4]
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # **[Think]** These proofs are about real numbers, and programs use floats. Which property is broken by the rounding of float arithmetic itself?
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # The 1st. $x/s$ and $s\,(q - z)$ are rounded once each, so the error can exceed $s/2$ by a few float units of $x$. This is why the test below leaves a little slack.
@@ -443,10 +503,11 @@ explore.staircase(bits=3, symmetric=False)
 # The 2nd is not affected: the relative error of $\hat x/s$ is only around $2^{-23}$ and $q - z$ is at most $2^{16}$ in magnitude, so the deviation is far below $\tfrac12$, and rounding gives the same integer. Nor is the 3rd, because float division and multiplication are still monotone after rounding. In the 4th, nothing is rounded.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Now we test the four properties on generated tensors: five distributions, sizes from $10^{-4}$ to $10^{4}$, all schemes of `quantcore`, with ranges somewhat narrow on purpose so that some values are clipped.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def holds(x, quantizer):
     x_hat, s = quantizer(x), quantizer.params.scale
     slack = 4 * torch.finfo(x.dtype).eps * x.abs()
@@ -460,7 +521,7 @@ def holds(x, quantizer):
 def generated(seed):
     return samples.distribution(samples.SHAPES[seed % 5], 500, seed) * 10.0 ** (seed % 9 - 4)
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 passed, tried = torch.zeros(4, dtype=torch.int32), 0
 how = {"method": "percentile", "percentile": 99}
 for seed in range(45):
@@ -472,17 +533,20 @@ print("tried       ", tried)
 for name, count in zip(("bounded", "idempotent", "monotone", "zero exact"), passed.tolist()):
     print(f"{name:12} {count}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The ends of the range
 #
 # Property 1 needs a value that is not clipped. If the range goes from the minimum of the data to the maximum, can any value still be clipped? Asymmetric, $z$ is rounded, so the whole grid shifts by up to $s/2$, and one end of the range may lie beyond the outermost reconstructed value.
 #
 # **[Predict]** Symmetric, asymmetric, and `full_range=True`: how many $s$ is the largest error over all the data in each case? Enter the last one.
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Let students try a number near an end.
+
 # %%
 exercises.predict("full-range-error")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # Symmetric and asymmetric both have $\tfrac12$. Asymmetric, what lies beyond is at most $s/2$; it is clipped to the outermost reconstructed value, with an error of at most $s/2$. So with a range from minimum to maximum, **every** value satisfies $\lvert e \rvert \le s/2$.
@@ -491,7 +555,7 @@ exercises.predict("full-range-error")
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 print("largest |e| / s      predicted   measured")
 for name, options, predicted in (
     ("symmetric", {}, 0.5),
@@ -505,19 +569,24 @@ for name, options, predicted in (
         worst = max(worst, ((x - quantizer(x)).abs().max() / quantizer.params.scale).item())
     print(f"{name:20} {predicted:9.2f} {worst:10.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 The gradient
 #
 # For a network to adapt to quantization in training, we must differentiate $Q$.
 #
 # **[Predict]** Look at the staircase above: what is the derivative of $Q$? With gradient descent by this derivative, what happens to the parameters?
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Ask for the derivative of a staircase. After 0 is said, ask how one can train then.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # On a stair it is flat, with derivative 0; at its edge $Q$ jumps and has no derivative. The gradient is 0 almost everywhere, and the parameters do not move at all.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Automatic differentiation, and detach
 #
 # PyTorch differentiates in two passes. The **forward** pass computes the result and records each step. The **backward** pass goes back along the record. You need to know three operations only:
@@ -527,22 +596,27 @@ for name, options, predicted in (
 # | `x = torch.tensor(2.6, requires_grad=True)` | from now on, record every operation on `x` |
 # | `y.backward()` | backward: along the record, by the chain rule, find $\mathrm{d}y/\mathrm{d}x$ and put it into `x.grad` |
 # | `v.detach()` | take the value of `v` and cut the record; for differentiation it is a constant |
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Say detach in one sentence: used forwards, a constant backwards.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # For example, $y = x^2$ at $x = 2.6$ gives `x.grad` as $2x = 5.2$. Written `x * x.detach()`, the value is the same, but the second factor is a constant, and `x.grad` is only 2.6.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Compute]** Let $y$ be `x + (torch.round(x) - x).detach()`. At $x = 2.6$, what is the value of $y$? What is `x.grad`? Enter `x.grad`.
 
 # %%
 exercises.predict("slope-by-detach")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # The value is $2.6 + (3 - 2.6) = 3$, which is $\operatorname{rint}(x)$. In the derivative the bracket is a constant, with derivative 0, and the $x$ in front has derivative 1, so `x.grad` is 1. Forward it is the staircase, backward it is the straight line $y = x$.
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 print("                          value   slope")
 for name, f in {
     "x**2": lambda x: x**2,
@@ -555,7 +629,7 @@ for name, f in {
     y.backward()
     print(f"{name:25} {y.item():5.2f} {x.grad.item():7.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The straight-through estimator
 #
 # Forward, quantize as always; backward, use a derivative that is not 0. This is the [**straight-through estimator**](glossary.ipynb#Quantizers-and-integer-arithmetic) (STE). Which derivative, is answered differently:
@@ -565,7 +639,8 @@ for name, f in {
 # | [Bengio et al., 2013](references.ipynb) | the identity: `x + (Q(x) - x).detach()` | all real numbers |
 # | [Krishnamoorthi, 2018](references.ipynb); TensorFlow | clipping without rounding | $s\,(q_{\min} - z) \le x \le s\,(q_{\max} - z)$ |
 # | PyTorch; `quantcore` | the derivative of $\operatorname{rint}$ is taken as 1; that of clipping stays, at the code **after rounding** | half a step wider at both ends than the row above |
-#
+
+# %% [markdown]
 # Outside, the derivative is 0. Which values pass a gradient and which do not is a **mask** of 0s and 1s. This course uses the third:
 #
 # $$
@@ -575,19 +650,29 @@ for name, f in {
 # 0, & \text{else}
 # \end{cases}
 # $$
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # [[Q5](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The sign $:=$ says that this is a convention, and not the true derivative. As an interval of $x$ it is $s\,(q_{\min} - z - \tfrac12) \le x \le s\,(q_{\max} - z + \tfrac12)$; for ties exactly at its ends it depends on which side is even. As a picture, forward goes through the staircase, and backward multiplies by the mask:
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "subslide"}
 schematics.fake_quantization()
 
-# %% [markdown]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Go along both ways with a finger.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The figure begins at 2 bits, where few levels are easy to see. The orange line on the right is Q5.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Try]** Think before you drag: with more bits, does the part where the orange line is 1 get wider or narrower? And with “symmetric” ticked?
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Before it moves ask: does the stretch where the orange line is 1 become wider or narrower? Most say narrower.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # Narrower, its ends approaching the range of the data, $[-1, 2]$, because the additional half step gets smaller and smaller. With “symmetric” ticked, the left end reaches beyond $-2$, where there are no data.
@@ -597,10 +682,10 @@ schematics.fake_quantization()
 # %%
 explore.staircase(bits=2, symmetric=False)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Now we check the three masks by counting. With 3 bits and data in $[-1, 2]$, take $x$ evenly from $[-3, 4]$, an interval of length 7. There are 7 steps between 8 reconstructed values, so the fractions with derivative 1 should be 1, $7s/7$ and $8s/7$; the denominator is the length of the interval:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 three_bits = fit(torch.tensor([-1.0, 2.0]), 3, symmetric=False)
 s3, z3 = three_bits.params.scale.item(), three_bits.params.zero_point.item()
 
@@ -617,7 +702,7 @@ def only_clamped(x):
 def by_torch(x):
     return torch.fake_quantize_per_tensor_affine(x, s3, z3, -4, 3)
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 print("share of slope 1    predicted   measured   same values as quantcore")
 for name, f, predicted in (
     ("identity", identity, 1.0),
@@ -631,17 +716,20 @@ for name, f, predicted in (
     same = torch.allclose(y, three_bits(x))
     print(f"{name:19} {predicted:9.3f} {x.grad.mean():10.3f}   {same}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why clipped values have gradient 0
 #
 # The first way takes one line, and is common. What harm does it do without a mask? Here is a smallest example: $s = 0.5$, $z = 0$, codes from $-4$ to 3, so the largest reconstructed value is 1.5. The goal is 3, out of reach. The loss is $(\hat w - 3)^2$, the learning rate 0.1, and we start from $w = 1.5$.
 #
 # **[Compute]** After 1000 steps, where is $w$ without a mask, and where with it? Enter the $w$ with the mask.
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Estimate first where w is after 1000 steps without a mask.
+
 # %%
 exercises.predict("masked-weight")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # Without a mask: $\hat w$ is always 1.5, the gradient always $2\,(1.5 - 3) = -3$, and each step adds 0.3 without end, $w_t = 1.5 + 0.3\,t$. After 1000 steps that is 301.5, and the loss has not decreased at all.
@@ -650,7 +738,7 @@ exercises.predict("masked-weight")
 #
 # </details>
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 masked = integer_quantizer(0.5, 0, -4, 3)
 
 
@@ -667,7 +755,7 @@ def descend(f, w, goal, steps, decay=0.0):
             w -= 0.1 * w.grad + decay * w
     return w.item()
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 print("steps   without mask: predicted   measured   with mask")
 for steps in (1, 10, 100, 1000):
     free, held = descend(unmasked, 1.5, 3.0, steps), descend(masked, 1.5, 3.0, steps)
@@ -677,19 +765,25 @@ print(f"without mask          {descend(unmasked, free, 0.0, 100):6.1f}")
 print(f"with mask             {descend(masked, held, 0.0, 100):6.1f}")
 print(f"with mask, and decay  {descend(masked, held, 0.0, 100, decay=0.01):6.1f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The mask is the true derivative of clipping: outside the range, moving $w$ a little does not move $\hat w$. Without it $w$ runs far away, and when the goal changes later, the way back is long.
 #
 # The mask has a price, too. If the range is fixed and there is no other force, what has stopped stays forever, as in the row before the last. There are three remedies: weight decay (the last row: each step shrinks $w$ by another 1%, which brings it back into the range); observing the data again every few steps, and updating the range; and making $s$ a parameter that is learned, as in the next section.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 Training through the quantizer
 #
 # A small experiment: $y = Xw$ with four weights of 3 bits each, and correlated columns in the input. 50 random problems are solved at once, so that chance plays no part. Each problem has three sets of data: one for training, one for validation (to choose the step at which to stop), and one only for the report. The loss is in units of the power of $y$, so $\hat w = 0$ has a loss of exactly 1.
 #
 # If the true weights are known, is the loss least when each is rounded to the nearest reconstructed value?
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# This is the hard place of the chapter, so go slowly. Two weights on the board, and try the four codes one by one.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Compute]** The step is $s = 1$, both weights are 0.4, and both multiply the same input: $y = 0.4\,x + 0.4\,x$. Rounded one by one, what is $\hat y$? Can it be better?
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # One by one it is $(0, 0)$, $\hat y = 0$, with the error $0.8\,x$. With one down and the other up, $(0, 1)$, $\hat y = x$ and the error is only $-0.2\,x$. When inputs are correlated, one weight can cancel the rounding error of another, and rounding one by one cannot see this.
@@ -698,7 +792,7 @@ print(f"with mask, and decay  {descend(masked, held, 0.0, 100, decay=0.01):6.1f}
 #
 # </details>
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 generator = torch.Generator().manual_seed(0)
 
 
@@ -711,7 +805,7 @@ x_train, x_valid, x_test = (draw(50, 64, 4) @ mix for _ in range(3))
 target = draw(50, 4)
 weights = fit(target, 3, axis=0)  # a scale for each problem
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def loss(x, w):
     error, y = x @ (w - target)[..., None], x @ target[..., None]
     return error.square().mean((1, 2)) / y.square().mean((1, 2))
@@ -727,14 +821,14 @@ def train(quantizer, start, shrink=False):
             w -= 0.1 * (1 - step / 500 * shrink) * w.grad
     return torch.stack(history)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # We compare three ways:
 #
 # - training, by the true derivative or by the straight-through estimator; from 0 or from the true weights; ending at the last step (with a learning rate that is fixed or decreases), or at the step that is best on the validation data. Training with a straight-through estimator is the smallest form of **quantization-aware training** (QAT);
 # - no training: the true weights are rounded one by one, the smallest form of **post-training quantization** (PTQ);
 # - trying everything: of all $8^4 = 4096$ sets of codes, the one with the least loss on the reported data. This is a lower bound.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def chosen(history):
     on_valid = torch.stack([loss(x_valid, weights(w)) for w in history])
     return history[on_valid.argmin(0), torch.arange(50)]  # a step for each problem
@@ -748,7 +842,7 @@ runs = {
     "from the true weights": train(weights, target),
 }
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 every_code = torch.cartesian_prod(*[torch.arange(-4.0, 4.0, dtype=torch.float64)] * 4)
 best = []
 for x, scale, w in zip(x_test, s_weights, target):
@@ -756,7 +850,7 @@ for x, scale, w in zip(x_test, s_weights, target):
     power = (x @ w).square().sum()
     best.append(error.square().sum(0).min() / power)
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "fragment"}
 nearest = loss(x_test, weights(target))
 rows = {f"{name}, last step": loss(x_test, weights(run[-1])) for name, run in runs.items()}
 for name in ("straight-through", "from the true weights"):
@@ -767,19 +861,20 @@ for name, values in rows.items():
     better, worse = (values < 0.999 * nearest).sum(), (values > 1.001 * nearest).sum()
     print(f"{name:36} {values.median():11.4f} {better:21} {worse:7}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # From the table you can see:
 #
 # - Training by the true derivative does not move a step, and the loss is exactly 1.
 # - The straight-through estimator from 0 knows only the range of the weights (which decided $s$), and gets as far as rounding one by one: with the chosen step, it is better in as many problems as it is worse.
 # - Its **last step**, however, is mostly worse than rounding one by one, and a decreasing learning rate wins back only a part.
 # - From the true weights and with the chosen step, it is almost never worse than rounding one by one and often better, with some distance to the bound. This is why real quantization-aware training begins with a trained network.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The step is chosen on one set of data and reported on another. Chosen on the reported data, the result would be too good.
 #
 # Why is the last step bad? Let us draw it. On the right are the last 40 steps of one of the weights.
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 last = runs["straight-through"][460:] / s_weights  # (40 steps, 50 problems, 4 weights)
 flips = (torch.round(last).diff(dim=0) != 0).sum(0)
 reach = (last.amax(0) - last.amin(0)) * (flips > 30)  # one that moves far, and often
@@ -793,7 +888,7 @@ for name, losses, color in (("nearest", nearest, RED), ("best", torch.stack(best
     sheet.line(0, name, [0, 500], [losses.median().item()] * 2, color=color, linestyle="--")
 sheet.legend(0)
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "subslide"}
 low, high = code.min().item(), code.max().item()
 sheet.frame(1, "one weight", "step", "in units of s", (460, 500), (low - 0.5, high + 1))
 for name, values, color in (("code", code, RED), ("w / s", path, BLUE)):
@@ -807,15 +902,20 @@ levels |= {f"loss_{at}": f"{curve[at]:.3f}" for at in (0, 50, 499)}
 ends = {"low": f"{low:.0f}", "high": f"{high:.0f}", "flips": flips[i, j].item()}
 sheet.show("quantizer-oscillation", **levels, **ends)
 
-# %% [markdown]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Point at the last steps and ask why it cannot settle.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # This weight crosses the threshold between two levels again and again, and its code jumps with it. This is **oscillation**. Most weights still jump at the end. The wanted value lies between two levels: on the lower one the gradient pushes it up, on the upper one it pushes it down. The gradient of the straight-through estimator is not 0 even at the optimum, so with a fixed learning rate it never stops. In training, therefore, decrease the learning rate, and choose the step on validation data; [Nagel et al., 2022](references.ipynb) shows ways to damp the oscillation. The straight-through estimator is a useful approximation, with no guarantee that it finds the best codes.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Learning the range, too
 #
 # The range need not come from [calibration](03_params.ipynb): it can be learned with the weights. Take $z = 0$ and $\hat x = s\,\operatorname{clamp}(\operatorname{rint}(x/s), q_{\min}, q_{\max})$.
 #
 # **[Compute]** Again take the derivative of $\operatorname{rint}$ as 1, and find $\partial\hat x/\partial s$: first for an $x$ that is not clipped, then for one that is.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # Not clipped, $\hat x = s\operatorname{rint}(x/s)$. By the product rule:
@@ -824,7 +924,8 @@ sheet.show("quantizer-oscillation", **levels, **ends)
 # Clipped, $\hat x = s\,q_{\max}$ or $s\,q_{\min}$, and the derivative is $q_{\max}$ or $q_{\min}$.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # This is the gradient of LSQ (learned step size quantization, [Esser et al., 2020](references.ipynb)):
 #
 # $$
@@ -835,12 +936,14 @@ sheet.show("quantizer-oscillation", **levels, **ends)
 # q_{\max}, & \operatorname{rint}(x/s) > q_{\max}
 # \end{cases}
 # $$
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # [[Q6](06_summary.ipynb#All-formulas)]
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The LSQ paper states the condition on $x/s$, which differs from this by half a step at the ends. The earlier PACT ([Choi et al., 2018](references.ipynb)) learns where to clip, $\alpha = s\,q_{\max}$, and takes the gradient of values that are not clipped as 0. We check the formula with `detach`:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def learned(x, s, qmin=-4, qmax=3):
     u = x / s
     r = u + (torch.round(u) - u).detach()  # rint, with slope 1
@@ -856,10 +959,10 @@ print("x        ", "".join(f"{v:7.2f}" for v in x.tolist()))
 print("formula  ", "".join(f"{v:7.2f}" for v in formula.tolist()))
 print("backward ", "".join(f"{v:7.2f}" for v in s.grad.tolist()))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The formula and `backward` agree. But the derivative of $\operatorname{rint}$ really is 0. Can this gradient be trusted? Look at the mean squared error $D(s) = \mathbb{E}[e^2]$. At a threshold $\hat x$ jumps and $e$ goes from $s/2$ to $-s/2$, but $e^2$ is continuous. So $D$ has a true derivative, which we can measure as a difference quotient, $\bigl(D(s + h) - D(s - h)\bigr)/(2h)$. On the $x$ that are not clipped the true derivative uses $\partial\hat x/\partial s = \operatorname{rint}(x/s)$ and Q6 uses $\operatorname{rint}(x/s) - x/s$; their $\mathrm{d}D/\mathrm{d}s$ differ by $\tfrac{2}{s}\,\mathbb{E}[x\,e]$, with the expectation over the $x$ that are not clipped. [The less the error is correlated](01_information_theory.ipynb) with the signal, the more accurate Q6 is.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 gaussian = samples.distribution("normal", 10**5).double()
 
 
@@ -867,7 +970,7 @@ def distortion(s, bits):
     half = 2 ** (bits - 1)
     return (gaussian - learned(gaussian, s, -half, half - 1)).square().mean()
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 print("bits     s   true slope      Q6   difference   2 E[x e] / s")
 for bits, start in ((3, 0.4), (3, 0.6), (3, 0.9), (2, 1.0), (4, 0.3)):
     s = torch.tensor(start, dtype=torch.float64, requires_grad=True)
@@ -878,12 +981,12 @@ for bits, start in ((3, 0.4), (3, 0.6), (3, 0.9), (2, 1.0), (4, 0.3)):
     expected = 2 / start * (gaussian * (gaussian - start * r) * inside).mean()
     print(f"{bits:4} {start:5} {true:12.3f} {s.grad:7.3f} {s.grad - true:12.3f} {expected:14.3f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # They differ by exactly the last column. Far from the best $s$, Q6 and the true derivative have the same sign and similar size. Near the best $s$ the true derivative is close to 0, and there this difference makes Q6 stop at a slightly wrong place, the more so the fewer bits.
 #
 # Start from the $s$ that the maximum gives, descend 300 steps along Q6, and compare with the `mse` calibration of [the last chapter](03_params.ipynb):
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 print("bits   method       s       mean squared error")
 for bits in (3, 4):
     found = {m: fit(gaussian, bits, method=m).params.scale.item() for m in ("minmax", "mse")}
@@ -896,12 +999,12 @@ for bits in (3, 4):
     for name, value in (found | {"learned": s.item()}).items():
         print(f"{bits:4}   {name:8} {value:7.3f} {distortion(value, bits):14.4f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The mean squared errors of the two differ by less than one percent, because both look for practically the same minimum, `mse` by searching and learning by the gradient. The advantage of learning is that it can reduce the loss of a task directly, and not only the mean squared error. Many values share $s$, so its gradient is a sum of many terms, and LSQ also divides it by $\sqrt{N q_{\max}}$, where $N$ is how many values share this $s$.
 #
 # Back to the example whose goal was out of reach. With $s$ learned as well, $w$ does not get stuck:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 w, s = (torch.tensor(v, requires_grad=True) for v in (1.5, 0.5))
 for goal in (3.0, 0.0):
     for _ in range(100):
@@ -912,7 +1015,7 @@ for goal in (3.0, 0.0):
             s -= 0.03 * s.grad
     print(f"goal {goal}: w {w.item():.2f}   s {s.item():.2f}   w_hat {learned(w, s).item():.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ### Post-training quantization, or quantization-aware training
 #
 # Should a trained network be quantized as it is, or trained further through the quantizer?
@@ -923,33 +1026,39 @@ for goal in (3.0, 0.0):
 # | time | no training; AdaRound and GPTQ solve layer by layer, which takes longer | some training, with a learning rate and a number of steps to be tuned, in several trials |
 # | accuracy | at 8 bits usually close to floats; the fewer bits, the larger the loss | at the same few bits, usually higher than PTQ |
 # | when | always try it first | when the accuracy of PTQ is not enough, and data and computing are there |
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Ask which one for three situations; say first whether there is data, and whether there is time.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The row on accuracy follows [Nagel et al., 2021](references.ipynb); [A real network](05b_network.ipynb) compares the two on one network. PTQ usually comes with two small steps. Before quantization, the scaling and shift of batch normalization are folded into the weights and bias of the layer before it. After quantization, bias correction subtracts from the bias the shift of the mean output that the error of the weights has caused.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Think]** Which would you choose for these three tasks? A network for images at 8 bits, with no training data; the same network at 3 bits, with training data; a language model of 7 billion parameters with weights of 4 bits, and one graphics card.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # PTQ for the first: there are no data to train on, and 8 bits are usually enough. QAT for the second: PTQ loses much at 3 bits, and the data are there. For the third a PTQ such as GPTQ: training the whole model would cost too much. For all three, measure PTQ first and then decide.
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
 # These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only said to be unfinished.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (6 minutes, difficulty 1/3) Write `my_codes(x, s, z, qmin, qmax)`: `x` is a tensor of bfloat16, `s` a float, `z`, `qmin` and `qmax` are integers. Convert `x` to float32 before computing; it returns codes of `torch.int32`.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_codes(x, s, z, qmin, qmax):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("quantize-bfloat16", my_codes)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -962,19 +1071,19 @@ exercises.check("quantize-bfloat16", my_codes)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (5 minutes, difficulty 1/3) Somebody makes gray images half as wide with the line `brightens`, and after a few times the image is brighter. Mend `my_halved(rows)`: `rows` is a float matrix of integers from 0 to 255, with an even number of columns; it returns the mean of neighboring columns, rounded to integers, as a float matrix with half the columns. The bias should roughly cancel, without random numbers.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_halved(rows):
     average = (rows[:, 0::2] + rows[:, 1::2]) / 2
     brightens = torch.floor(average + 0.5)  # what is wrong with it?
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("fix-the-average", my_halved)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -987,17 +1096,17 @@ exercises.check("fix-the-average", my_halved)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (4 minutes, difficulty 1/3) Write `my_values(q, s, z)`: `q` are codes of `torch.uint8`, `s` is a float, `z` an integer in $[0, 255]$; it returns reconstructed values of float32.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_values(q, s, z):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("dequantize-uint8", my_values)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -1009,17 +1118,17 @@ exercises.check("dequantize-uint8", my_values)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (6 minutes, difficulty 2/3) Write `my_mask(x, s, z, qmin, qmax)`: `x` is a tensor of float32, `s` a float, `z`, `qmin` and `qmax` are integers. It returns a boolean tensor of the shape of `x`, `True` where the gradient passes. By Q5, decide at the code after rounding and before clipping.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_mask(x, s, z, qmin, qmax):
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("gradient-mask", my_mask)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -1032,18 +1141,18 @@ exercises.check("gradient-mask", my_mask)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (8 minutes, difficulty 2/3) Without looking at Q6, derive and write `my_slope(x, s, qmin, qmax)`: `x` is a tensor of float32, `s` a float, $z = 0$. For each element of `x` it returns $\partial\hat x/\partial s$, with the derivative of $\operatorname{rint}$ taken as 1, as a tensor of float32.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def my_slope(x, s, qmin, qmax):
     q = torch.round(x / s)
     return ...  # your code
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.check("scale-gradient", my_slope)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
 # ```python
@@ -1057,28 +1166,34 @@ exercises.check("scale-gradient", my_slope)
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ### Discussion
 #
 # **[Think]** The gradient of the straight-through estimator is not the derivative. Why does training succeed all the same? When does it fail?
 
-# %% [markdown]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Discuss for 5 minutes: the straight-through estimator is no derivative, so why does it work?
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # How far have you come in the whole course? The next cell knows:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.progress()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
 #
 # - The order of quantization is: divide by $s$, round (ties to even), add $z$, clip to $[q_{\min}, q_{\max}]$. With an odd $z$ added before rounding, the code of every tie is off by 1.
 # - Clipping is part of the definition. Without it codes beyond int8 wrap around, positive becomes negative, and the error is 256 steps.
 # - Codes belong in an integer type; to dequantize, convert to a wider type first, then subtract the zero point.
 # - A zero point that is rounded too late moves the thresholds; one that is never rounded makes 0 inexact.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # - An $x$ that is not clipped satisfies $\lvert x - \hat x\rvert \le s/2$; the quantizer is idempotent and monotone, and 0 is exact.
 # - The straight-through estimator takes the derivative of rounding as 1. The mask of this course is decided at the code after rounding: 1 if the code is inside, else 0. Bengio et al. have no mask; that of Krishnamoorthi is half a step narrower at either end.
 # - In training through the quantizer, codes oscillate at thresholds; decrease the learning rate, and choose the step on other data.
 # - $s$ can be learned, too: for a value that is not clipped the gradient is $\operatorname{rint}(x/s) - x/s$, for a clipped one $q_{\min}$ or $q_{\max}$ ($z = 0$).
 # - Try post-training quantization first; if its accuracy is not enough, and data and computing are there, use quantization-aware training.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Next: [Integers only](04b_integer.ipynb), on how frameworks do these three steps, and how a matrix product is done in integers from beginning to end.

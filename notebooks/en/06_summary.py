@@ -7,11 +7,15 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Summary: first the examination, then the answers
 #
 # At the end of a course and without notes, which formulas can you still write down, and which mistakes do you avoid? This chapter begins with an examination, and then gives the answers. The answers are one table of all the main formulas of the course. Each is checked once more, with the prediction of the formula on the left and the measured value on the right, and an error where they disagree. In the end we look at twelve things that are easily got wrong, and why.
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# The examination comes before the lecture. The paper is in the notebook: half an hour, without notes.
+
+# %% [markdown]
 # **After this chapter you can:**
 #
 # - answer an examination from memory, and know which chapter you should read again;
@@ -19,7 +23,8 @@
 # - point out what is wrong in three formulas that many tutorials print, and why they must be changed;
 # - answer the twelve questions that are easily got wrong, with a counterexample for each;
 # - say what to read next, and which part of this course those methods use.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # | section | time |
 # |:--|:--|
 # | The examination | 30 minutes |
@@ -31,7 +36,7 @@
 # | The last picture | 6 minutes |
 # | Summary | 2 minutes |
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from math import ceil, e as euler, erfc, exp, log2, log10, pi, sqrt
 
 import numpy as np
@@ -45,10 +50,10 @@ from quantcore import (
 )
 from quantcore.integer import requantize
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 explore.set_language("en")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The examination
 #
 # There are 24 questions for half an hour. You may use pen and paper and a calculator; do not look at the table below yet.
@@ -57,19 +62,28 @@ explore.set_language("en")
 # - The last twelve are the twelve things that are easily got wrong. Each asks for a number; a fraction such as `1/12` will do. Give decimals to three significant digits, and integers where integers are asked for.
 #
 # Answer everything before you hand it in. Then each question says what was wrong, and at the end stand your score and the chapters to read again. Wrong answers may be changed and handed in once more. In the notebook you can take the examination again, with other questions and other numbers.
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Leave this slide on the screen during the examination. Afterwards let the class say which question most got wrong.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **[Compute]** Run the next cell, and answer the whole paper. Of the 24, how many do you expect to get right? Write it down before you hand it in.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.exam()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## All formulas
 #
 # From here on these are the answers. A question of the first kind has the number of its row here: if you got it wrong, read the formula again together with its condition.
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Do not read the table. Each group draws three numbers, writes one line of verification for each, and compares it with the cells.
+
+# %% [markdown]
 # The letters are groups: N noise and information, S schemes, P parameters, Q quantizer, I integer arithmetic, V visualization, T network. Clipping always means **clipping** in the sense of saturation. The last column is the chapter that derived the formula and first checked it; there, the number stands below the formula as well.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # | code | name | formula | condition | chapter |
 # |:--|:--|:--|:--|:--|
 # | N1 | storage | $N\,b/8$ bytes | $N$ codes, closely packed | [Information theory](01_information_theory.ipynb) |
@@ -129,15 +143,15 @@ exercises.exam()
 # | T3 | gain of per channel | channel $j$: $20\log_{10}\dfrac{\max\lvert w\rvert}{\max\lvert w_j\rvert}$ dB | the step is small enough | [A real network](05b_network.ipynb) |
 # | T4 | bytes of a file | $\displaystyle\sum_k \left(\left\lceil\frac{N_k b_k}{8}\right\rceil + 8\,C_k + 5\right)$ | per channel; $s$ and bias 4 bytes each, $s$ and $z$ of the input 5 bytes; without the header | [A real network](05b_network.ipynb) |
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Sources: N2 ([Bennett, 1948](references.ipynb)); N3, N10 ([Widrow & Kollár, 2008](references.ipynb)); N9 ([Banner et al., 2019](references.ipynb)), and N8 is N2 inside the range; N11 ([Lloyd, 1982](references.ipynb); [Max, 1960](references.ipynb)); N13, N15 ([Shannon, 1948](references.ipynb); [Shannon, 1959](references.ipynb)); N14, N16 ([Gish & Pierce, 1968](references.ipynb); [Gray & Neuhoff, 1998](references.ipynb)); S3, Q1, Q2 ([ONNX, 2024](references.ipynb)); S4 ([Open Compute Project, 2023](references.ipynb)); P1 to P4 and group I ([Jacob et al., 2018](references.ipynb); [Krishnamoorthi, 2018](references.ipynb)); Q5 ([Bengio et al., 2013](references.ipynb), with the mask from [The uniform quantizer](04_quantizer.ipynb)). The others are derived in the course.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Checked group by group
 #
 # `verify` prints a table: name, predicted, measured, tolerance. Where the difference exceeds the tolerance it raises an error, and the chapter does not run on. Three others are helpers: `params` finds parameters from data, `fit` makes a quantizer from data, `with_step` sets a grid directly. The code of the checks is folded; to see how a row is measured, open its cell.
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def verify(rows):
     print(f"{'':40}{'predicted':>12}{'measured':>12}{'tolerance':>12}")
     for name, predicted, measured, tolerance in rows:
@@ -145,7 +159,7 @@ def verify(rows):
         assert abs(measured - predicted) <= tolerance, name
 
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def params(x, bits, symmetric=True, signed=True, **options):
     scheme = QuantizationScheme.from_bits(bits, signed)
     return QuantizationParams.from_tensor(torch.as_tensor(x), scheme, symmetric, **options)
@@ -159,19 +173,22 @@ def with_step(scale, zero, qmin, qmax):
     return UniformQuantizer(QuantizationParams(torch.tensor(scale), torch.tensor(zero), qmin, qmax))
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Noise and SQNR: N1 to N7
 #
 # **[Predict]** All at 8 bits: a uniform signal, a full-scale sine, and a Gaussian signal with the range $\pm 5\sigma$. Which has the highest SQNR, which the lowest?
 
-# %% tags=["fold"]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Which of the three signals is highest? Hands first.
+
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def cells(x, reach, bits):  # 2^b cells of equal width from -reach to reach
     step = 2 * reach / 2**bits
     middle = with_step(step, 0, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     return middle(x - step / 2) + step / 2
 
 
-# %% tags=["fold", "predict"]
+# %% tags=["fold", "predict"] slideshow={"slide_type": "fragment"}
 n = 1_000_000
 x, normal = samples.distribution("uniform", n), samples.distribution("normal", n)
 sine = torch.sin(torch.arange(n, dtype=torch.float64))
@@ -186,7 +203,7 @@ verify([
     ("N7 sine, 8 bits, dB", 6.02 * 8 + 1.76, sqnr_db(sine, cells(sine, 1, 8)), 0.2),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # The sine is highest: in the same range it has the most power. The Gaussian is lowest: its range must be kept for large values that hardly occur, and most values crowd in the middle. The noise of all three is close to $\Delta^2/12$; the difference is in $\Gamma$.
@@ -194,10 +211,14 @@ verify([
 # Here the step is the range divided by $2^b$, as in the formula, with reconstructed values in the middle of the cells. `quantcore` puts the two outermost levels at the ends of the range, so that the step is the range divided by $2^b - 1$, and the SQNR a little lower: by $20\log_{10}(256/255)$ at 8 bits, about 0.03 dB. The measured value of the sine is slightly below the prediction: it stays longest near its peaks, where the error is not uniform.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where formulas fail: N3, N8 to N10, N17, N18
 #
 # N3: a step of $6\sigma$ is so coarse that $\Delta^2/12$ is three times the true noise, and with the correction it is right again. N8, N9: the range shrinks to $\pm 2\sigma$, and the noise inside and outside is measured apart. N10: 3 coarse bits; without dither the error is correlated with the signal, and with dither added and subtracted neither the error and the signal are correlated, nor their squares. N17, N18: stochastic rounding has twice the noise power and no bias, so the sum of a thousand errors is much smaller than with truncation.
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Ask which formulas failed in this course, and under which condition.
 
 # %% tags=["fold"]
 steps = with_step(6.0, 0, -8, 7)
@@ -212,7 +233,7 @@ verify([
     ("N9 overload, c = 2", 2 * (5 * tail - 2 * density), (error * ~inner).mean(), 5e-4),
 ])
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def correlation(a, b):
     return torch.corrcoef(torch.stack([a, b]))[0, 1].item()
 
@@ -227,7 +248,7 @@ verify([
 print(f"without dither: noise power {plain.square().mean():.4f}", end=", ")
 print(f"correlation of e and x {correlation(plain, sine):.3f}")
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 u = torch.rand(n, generator=torch.Generator().manual_seed(1)).double()
 e = 0.5 * ((normal / 0.5 + u).floor() - normal / 0.5)  # stochastic rounding, step 0.5
 cut = normal.double() - 0.01 * (normal.double() / 0.01).floor()  # truncation, step 0.01
@@ -241,10 +262,13 @@ verify([
 ])
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Optimal quantizers, entropy and rate–distortion: N11 to N16, N19, N20
 #
 # With a step of $0.1\,\sigma$ there are about 100 codes. The differential entropy of the Gaussian is $h = \tfrac12\log_2(2\pi\mathrm{e}\,\sigma^2)$. N12 looks at the mean error of each cell: they are all 0 only if the reconstructed values really are centroids. N15 compares Lloyd–Max quantizers of 2 to 64 levels, and even quantization with entropy coding at various steps; none of them is below $D(R)$.
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Only for a class that read 01b.
 
 # %% tags=["fold"]
 fine = with_step(0.1, 0, -128, 127)
@@ -258,7 +282,7 @@ coded = [(entropy(q.quantize(normal)), (normal - q(normal)).square().mean().item
 fixed = [(log2(levels), lloyd_max(levels, "normal").mse) for levels in (2, 4, 8, 16, 32, 64)]
 gaps = [10 * log10(d / gaussian_distortion(r)) for r, d in coded + fixed]
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 four_symbols = torch.tensor([0] * 4 + [1] * 2 + [2, 3])
 verify([
     ("N11 Lloyd-Max, 8 levels (Max 1960)", 0.0345, best.mse, 1e-4),
@@ -271,7 +295,7 @@ verify([
     ("N16 the same in bits", log2(pi * euler / 6) / 2, gaps[0] / (20 * log10(2)), 0.004),
 ])
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def code_length(counts):  # total length of a Huffman code, in bits
     heap, total = sorted(counts), 0
     while len(heap) > 1:
@@ -280,7 +304,7 @@ def code_length(counts):  # total length of a Huffman code, in bits
     return total
 
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 thirds = torch.exp(-(torch.linspace(-12, 12, 24001, dtype=torch.float64) ** 2) / 6)
 integral = (thirds / (2 * pi) ** (1 / 6)).sum().item() * 0.001
 codes = torch.tensor([0] * 4 + [1] * 3 + [2] * 2 + [3])
@@ -290,14 +314,15 @@ verify([
     ("N20 Huffman length - H in [0, 1)", 0.5, length - bits, 0.5),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Schemes: S1 to S6
 #
 # **[Compute]** $-3$ and then 5 are put into a byte. What is the byte as an unsigned number?
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The measured values of S1 and S2 do not rely on `quantcore`: all codes of $b$ bits are moved to the high bits of an int8 and back, and we look at the smallest and the largest. The smallest positive number of S4 comes from decoding the code 1.
 
-# %% tags=["fold", "predict"]
+# %% tags=["fold", "predict"] slideshow={"slide_type": "fragment"}
 codes, read = torch.arange(16, dtype=torch.uint8), torch.tensor([1, 126], dtype=torch.uint8)
 signed = (codes << 4).view(torch.int8) >> 4
 tiny, large = read.view(torch.float8_e4m3fn).tolist()
@@ -314,10 +339,10 @@ verify([
     ("S4 FP8 E4M3, largest", 2 ** (15 - 7) * (1 + 6 / 8), large, 0),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The largest value of E4M3 has 6/8 and not 7/8, because the code with all bits 1 is left for NaN. S5 and S6 use Gaussian data: E4M3 has $w_{\mathrm m} = 3$; the range of INT8 has the $\Gamma$ of S6, so the two should come out even.
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 gamma = 10 ** ((6.02 * (8 - 3) + 4.77 - 13.46) / 20)
 eight, small = cells(normal, gamma, 8), normal.to(torch.float8_e4m3fn).float()
 verify([
@@ -325,12 +350,15 @@ verify([
     ("S6 INT8 less E4M3, dB", 0, sqnr_db(normal, eight) - sqnr_db(normal, small), 0.3),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Parameters: P1 to P12
 #
 # The data are $[2, 2.5, 3]$ (P1, P2), $[-1, 3]$ and $[-1, 1.8]$ (P3, where $q_{\min} - x_{\min}/s$ is $-64.25$ and $-36.93$, both to be rounded), and standard normal samples (P4 to P8). P4, P6 and P7 are compared with the observers of PyTorch: an observer always divides by half the range of the codes, which is P4 for the codes $[-7, 7]$, and P6 for $[-8, 7]$. P8 counts real bytes.
 
-# %% tags=["fold"]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# See how far measured and predicted differ, then ask who chose the tolerance, and whether it is strict enough.
+
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def observed(x, qmin, qmax, scheme=torch.per_tensor_symmetric):
     kind = torch.qint8 if qmin < 0 else torch.quint8
     observer = MinMaxObserver(kind, scheme, quant_min=qmin, quant_max=qmax)
@@ -355,10 +383,10 @@ verify([
     ("P8 bits per weight, g = 32", 4 + 32 / 32, 8 * stored / w.numel(), 0),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # P9 looks at the left end of the range $[-1, 1.8]$; P10 takes uniform numbers in $[2, 3]$ and compares with a grid that does not contain 0; P11 takes three thousand groups of Gaussian numbers, 64 in each, at 8 bits; P12 calibrates on 9 samples each time, and looks at the 10th.
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 ends, inner = torch.tensor([-1.0, 1.8]), torch.linspace(2, 3, 100_001)
 coarse, own = fit(ends, 4, False), 2 + torch.round((inner - 2) * 255) / 255
 s, z = coarse.params.scale, coarse.params.zero_point
@@ -375,12 +403,12 @@ verify([
     ("P12 the tenth is beyond nine", 1 / 10, beyond, 0.005),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The quantizer: Q1 to Q6, V1 to V3
 #
 # The data are standard normal, with every tie $s\,(k + \tfrac12)$ besides, and the range is only $[-1, 2]$, so that some values are always clipped. They are compared with one line of numpy that follows the definition. The bound Q3 is only about those that are not clipped; the gradient Q5 tells exactly these two apart, and is compared element by element.
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 narrow_q = fit([-1.0, 2.0], 4, symmetric=False)
 s_q, z_q = narrow_q.params.scale, narrow_q.params.zero_point
 ties = s_q * (torch.arange(-20, 20) + 0.5)
@@ -403,10 +431,10 @@ verify([
     ("Q5 gradients that are not the mask", 0, (x_q.grad != inside.float()).sum(), 0),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Q6 is checked by automatic differentiation: each number has its own $s$, and the derivative of rint is taken as 1.
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 v = samples.distribution("normal", 1000).double()
 steps = torch.full_like(v, 0.3).requires_grad_()
 u = v / steps
@@ -416,10 +444,10 @@ rounded = (v / 0.3).round()
 lsq = torch.where((rounded >= -8) & (rounded <= 7), rounded - v / 0.3, rounded.clamp(-8, 7))
 verify([("Q6 largest difference from autograd", 0, (steps.grad - lsq).abs().max(), 1e-9)])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # V1 takes fine stairs, with a step of $0.1\,\sigma$ and no clipping. The histogram of $e/s$ has 10 bins, and the density of each should be 1. V2 takes a sine, whose error depends on the signal and has a spectrum of nothing but harmonics; with subtractive dither the spectrum is divided into 4 parts, and the mean of each should be $s^2/12$. V3 takes three distributions.
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 v = samples.distribution("normal", 2**20)
 density = torch.histc((v - fine(v)).double() / 0.1, 10, -0.5, 0.5) / len(v) * 10
 wave = torch.sin(2 * pi * 331 / 2**20 * torch.arange(2**20, dtype=torch.float64))
@@ -435,16 +463,19 @@ for shape in ("normal", "laplace", "uniform"):
     predicted = 10 * log10(12 * 7**2) - 20 * log10(t.abs().max() / t.square().mean().sqrt())
     rows.append((f"V3 {shape}, 4 bits, dB", predicted, sqnr_db(t, fit(t, 4)(t)), 0.4))
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 verify(rows)
 print("without dither, the quarters are", *(f"{quarter:.2f}" for quarter in plain_4))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Integer arithmetic: I1 to I5
 #
 # Two random matrices are both asymmetric, and no zero point is 0, so none of the four terms can be left out. I2 takes a thousand $M$ and finds the largest relative error. I3 is compared with float64, rounded once: codes that differ are off by 1 only, and what fraction they are, says I5.
 
-# %% tags=["fold"]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Leave out one of the four terms: which row would fail first?
+
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 generator = torch.Generator().manual_seed(0)
 a, b = torch.rand(256, 64, generator=generator), torch.randn(64, 64, generator=generator)
 qa, qb, qc = fit(a, 8, False), fit(b, 8, False), fit(a @ b, 8, False)
@@ -469,10 +500,10 @@ verify([
     ("I3 share of codes that differ", 2 ** -(shift.item() + 1), differ.mean(), 4e-4),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # I4: $255^2$ added 33025 times is still in int32; added once more it wraps around, to $2^{32}$ less than the true sum. I5 takes an $M$ with $n = 3$, and sixty thousand random sums.
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 most = (2**31 - 1) // 255**2
 last = [torch.tensor(k * 255**2).to(torch.int32).item() for k in (most, most + 1)]
 again = torch.Generator().manual_seed(2)
@@ -487,12 +518,12 @@ verify([
     ("I5 share off by one, n = 3", 2 ** -(shift_2.item() + 1), off, 0.005),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The network: T1 to T4
 #
 # Take the trained network for digits, with three layers of weights, at 6 bits per channel. T1 uses a random batch normalization; T2 measures the noise power of the network's output; T3 takes a matrix whose rows have very different sizes; T4 saves a layer to a file and counts bytes.
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 dice = torch.Generator().manual_seed(0)
 norm = torch.nn.BatchNorm2d(3).eval()
 for t in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
@@ -504,7 +535,7 @@ folding = norm(torch.conv2d(image, kernel))
 folding -= torch.conv2d(image, kernel * ratio[:, None, None, None],
                       norm.bias - norm.running_mean * ratio)
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 network, images = samples.digits_network(), samples.digits()[2]
 weights = {i: network[i].weight for i in (0, 2, 5)}
 y_net, coarse_w = network(images), {i: fit(w, 6, axis=0)(w) for i, w in weights.items()}
@@ -537,9 +568,10 @@ verify([
     ("T4 bytes of the last layer, 4 bits", formula, sum(t.nbytes for t in stored.values()), 0),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # With this the table has been checked. Each row is within its tolerance, or else running would have stopped at the cell with the error.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Three formulas from tutorials
 #
 # Many tutorials end with a list of three formulas:
@@ -549,18 +581,24 @@ verify([
 # | uniform quantization | $Q(x) = \operatorname{rint}(x/s + z)$ |
 # | dequantization | $\hat x = s\,(q - z)$ |
 # | symmetric quantization | $z = 0,\; s = x_{\max}/2^{b-1}$ |
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Three lines: how many places need mending? Groups search, and the group that found all explains.
+
+# %% [markdown]
 # **[Think]** What must be changed in these three rows? Go row by row: which $x$ makes it go wrong?
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # The first row has two faults: there is no clipping, and the zero point is inside the rounding. The third has two: $x_{\max}$ should be the largest magnitude; and $2^{b-1}$ is one convention, which needs clipping. The formula of the second row is right, but subtracted directly in unsigned 8-bit integers it wraps around.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # We write the formulas as code, to the letter, and see what happens. Without clipping only the low $b$ bits of a code are kept when it is stored in $b$ bits: it wraps around. The left column follows the formulas of tutorials, the right is `quantcore`.
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def compare(name, wrong, right, heads=None):
     if heads:
         print(f"{'':46}{heads[0]:>11}{heads[1]:>11}")
@@ -571,7 +609,7 @@ def wrap(code, bits):
     return (code + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
 
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 half, pair = torch.tensor(0.5), torch.tensor([-3.0, 1.0])
 code, zero = torch.tensor([3], dtype=torch.uint8), torch.tensor([5], dtype=torch.uint8)
 literal, odd = wrap((pair / (1 / 8)).round(), 4) / 8, with_step(1.0, 1, 0, 255)
@@ -583,9 +621,10 @@ compare("q - z in uint8: q = 3, z = 5, s = 1", code - zero, back)
 compare("x_max, not max|x|: -3 in [-3, 1], int4", literal[0], fit(pair, 4)(pair)[0])
 compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(pair)[1])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # The first row is worst: 1.5 overflows, wraps around, and becomes negative. The last two rows wrap around as well: $-3$ becomes $-1$, and 1 becomes $-1$. With clipping the last but one would still be $-1$, because the range was chosen too small. The last would not be wrong, but its price must be said: the step is finer by 1/8, and the largest positive value is clipped to 0.875.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Put right:
 #
 # | concept | formula | what was changed, and why |
@@ -593,14 +632,19 @@ compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(
 # | uniform quantization | $q = \operatorname{clamp}(\operatorname{rint}(x/s) + z,\, q_{\min},\, q_{\max})$ | Clipping is part of the definition; without it a code does not fit into $b$ bits. The zero point is added after rounding: ties go to even, and an odd zero point added first swaps even and odd; ONNX rounds first, too |
 # | dequantization | $\hat x = s\,(q - z)$ with integers $q$ and $z$, converted to float or int32 before subtracting | The formula stays. The types are added: codes are true integers, not floats that hold integers; subtracted in 8 bits they overflow |
 # | symmetric quantization | $z = 0$, $s = \dfrac{\max\lvert x\rvert}{2^{b-1}-1}$; or $s = \dfrac{\max\lvert x\rvert}{2^{b-1}}$ (`full_range=True`, the largest positive value is clipped) | $x_{\max}$ becomes $\max\lvert x\rvert$, or the negative side would be clipped. Both divisors are in use, and one must say which |
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # Who uses which divisor, and when it matters, is in [Quantization parameters](03_params.ipynb).
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Twelve things easily got wrong
 #
 # The last twelve questions of the examination are these twelve, in order, with other numbers. Now answer them in another way: give the reason in one sentence, with a counterexample where there is one. The two cells below give two numbers for each, one by the wrong idea and the real one.
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Once more with other numbers: students ask each other.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # | no. | question | chapter |
 # |:--|:--|:--|
 # | 1 | All data lie in $[2, 3]$, so $x_{\min} = 2$. Right? | [Quantization parameters](03_params.ipynb) |
@@ -615,10 +659,11 @@ compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(
 # | 10 | Is the range from minimum to maximum the safest? | [Quantization parameters](03_params.ipynb) |
 # | 11 | Does the straight-through estimator pass all gradients? | [The uniform quantizer](04_quantizer.ipynb) |
 # | 12 | To multiply two quantized matrices, multiply the codes, then by $s_1 s_2$. Right? | [Integers only](04b_integer.ipynb) |
-#
+
+# %% [markdown]
 # **[Think]** Have you written down all twelve answers? Then run the cells.
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "subslide"}
 x, v = torch.tensor([2.5, 1.0, 0.7]), 10 * samples.distribution("uniform")
 whole, wide = fit([-1.0, 2.0], 8, False), fit([2.0, 3.0], 8, False)
 s, z, q = whole.params.scale, whole.params.zero_point, whole.quantize(x)
@@ -647,7 +692,7 @@ compare("10  SQNR with outliers, 4 bits, dB", *(sqnr_db(spiky, q(spiky)) for q i
 compare("11  fraction of gradients that pass", 1, leaf.grad.mean())
 compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # 1. No. The range always contains 0, so $x_{\min} = 0$. Otherwise the zero point lies outside the codes, is clipped, and all values become 1.0, with no error message.
@@ -665,11 +710,15 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Where to go from here
 #
 # The methods below are used for large language models. Each can be described in the words of this course.
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# One question for each method: which quantity of the formula does it change?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # | method | what it does | source |
 # |:--|:--|:--|
 # | GPTQ | Weights are rounded column by column, and after each column those not yet rounded are adjusted to make up for its error. By how much is decided by second-order information from calibration data (the mean products of pairs of inputs), so what is minimized is the error of the layer's output, and not of the weights. | [Frantar et al., 2023](references.ipynb) |
@@ -679,23 +728,32 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # | by rotation: QuaRot | Hidden states are rotated by an orthogonal matrix (a random Hadamard matrix), which spreads outliers over all dimensions. Most rotations can be merged into weights, the others are computed at run time, and the output of the network stays. | [Ashkboos et al., 2024](references.ipynb) |
 # | by rotation: SpinQuant | Random rotations differ a lot in how well they work. So the rotation is learned from a little data, and kept orthogonal as it is learned. | [Liu et al., 2025](references.ipynb) |
 # | MX formats | Every 32 numbers share a scale of 8 bits, which must be a power of 2; each number is FP8, FP6, FP4 or INT8. This is quantization per group, made a standard that hardware can support directly. | [Open Compute Project, 2023](references.ipynb) |
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # For the theory from the beginning there are two surveys: ([Gray & Neuhoff, 1998](references.ipynb)) on the theory of quantization and its history, ([Nagel et al., 2021](references.ipynb)) on how neural networks are quantized.
-#
+
+# %% [markdown]
 # **[Think]** GPTQ, AWQ, SmoothQuant, QuaRot: which quantity in the table of all formulas does each of them change?
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # GPTQ changes the rounding in Q1: no longer each to its nearest integer. AWQ and SmoothQuant change the ranges of group P: after scaling the channels the maximum is smaller, and so is $s$. QuaRot changes the ratio of the peak to the root mean square in V3.
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why rotating helps
 #
 # Take 64 standard normal numbers, and replace the first by 50. The step of symmetric int4 is decided by 50, and the other 63 all become 0.
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# Give it 10 minutes. Let students guess the SQNR after the rotation, and write the guesses on the board first.
+
+# %% [markdown]
 # **[Predict]** Multiply by an orthogonal matrix first, quantize, and multiply back. An orthogonal transform changes neither the power of the error nor that of the signal. Does the SQNR improve? Can you compute what it becomes?
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
 # Yes. The power stays, but the maximum is smaller: 50 is spread over 64 components, each of which gets only $50/\sqrt{64}$, and a little from the other 63 numbers.
@@ -704,7 +762,7 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 H = torch.ones(1, 1, dtype=torch.float64)
 for _ in range(6):
     H = torch.kron(torch.tensor([[1.0, 1.0], [1.0, -1.0]], dtype=torch.float64), H) / 2**0.5
@@ -719,19 +777,23 @@ for name, v, x_hat, predicted in cases:
     others = sqnr_db(x[1:], x_hat[1:])
     print(f"measured {sqnr_db(x, x_hat):5.2f} dB   the other 63 alone {others:4.2f} dB")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The last picture
 #
 # From the question of the first chapter to the answer of the last, everything is in these three panels.
 #
 # **[Try]** Drag the bit width, tick symmetric, and tell the story of the picture: what the step is, why the error is flat, why the SQNR is less than $6.02\,b$, what changes without symmetric and what does not. When you can tell it, you have finished this course.
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# At the end let one student tell the whole course from this picture, in 3 minutes.
+
 # %%
 explore.quantization(samples.distribution("normal"))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
-#
+
+# %% [markdown]
 # - Quantization is lossy compression. Without clipping and with a uniform error, the power that is lost is $\Delta^2/12$.
 # - One more bit roughly halves the step, and adds about 6.02 dB to the SQNR. Where it begins depends on the ratio of the signal to the range.
 # - A wide range means a coarse step, a narrow range means much clipping. `percentile`, `mse` and `aciq` weigh one against the other; `minmax` weighs nothing, and `entropy` looks at the shape of the distribution.
@@ -739,5 +801,6 @@ explore.quantization(samples.distribution("normal"))
 # - The finer the granularity, the more scales. Count them among the bits.
 # - Integer products need no floats: four terms, one fixed-point multiplier, one shift.
 # - Every formula has conditions. Ask for them before you use it, and measure afterwards.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Go back to [Start](00_start.ipynb), or open any chapter.

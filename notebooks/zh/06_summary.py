@@ -7,11 +7,15 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # 总结：先考试，后答案
 #
 # 一门课学完，不看讲义，还写得出哪些公式，又躲得开哪些错误？这一章先考试，再给答案。答案是一张总表：全课主要的公式列在一处，逐条再验一遍，左边是公式的预测值，右边是实测值，对不上就报错。最后看十二个易错题各错在哪里。
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 这一课先考后讲。试卷在笔记本里，半小时，不看讲义。
+
+# %% [markdown]
 # **学完这一章，你能：**
 #
 # - 凭记忆答一份试卷，知道自己哪一章还要再读；
@@ -19,7 +23,8 @@
 # - 指出许多教程里常见的三个公式错在哪里，为什么这样改；
 # - 回答全课的十二个易错题，每题都拿得出一个反例；
 # - 知道接下来读什么，以及那些方法用的是这门课的哪一条。
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # | 部分 | 时间 |
 # |:--|:--|
 # | 考试 | 30 分钟 |
@@ -31,7 +36,7 @@
 # | 最后一张图 | 6 分钟 |
 # | 小结 | 2 分钟 |
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from math import ceil, e as euler, erfc, exp, log2, log10, pi, sqrt
 
 import numpy as np
@@ -45,10 +50,10 @@ from quantcore import (
 )
 from quantcore.integer import requantize
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 explore.set_language("zh")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 考试
 #
 # 试卷有 24 题，半小时答完，可以用纸笔和计算器，先不看下面的总表。
@@ -57,19 +62,28 @@ explore.set_language("zh")
 # - 后十二题是全课的十二个易错点，各要一个数，分数如 `1/12` 也可以。小数保留三位有效数字，要整数的题写整数。
 #
 # 全部答完再交卷。交卷以后，每一题会说出错在哪里，最后是得分和建议再读的章。答错的题改了可以再交。在笔记本里还可以再考一次，题目和数字都换新的。
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 考试时把投影停在这一页。交卷以后，请全班说出错得最多的一题。
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **【计算】** 运行下面的单元格，答完整份试卷。24 题里你估计自己能答对几题？交卷以前先写下来。
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 exercises.exam()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 公式总表
 #
 # 从这里开始是答案。试卷里选择题的编号就是下表的编号：答错的那一题，把公式和条件一起再读一遍。
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 不念总表。每组抽三个编号，各写一行验证，再与下面的单元格对照。
+
+# %% [markdown]
 # 编号的字母是组：N 噪声与信息，S 方案，P 参数，Q 量化器，I 整数运算，V 可视化，T 网络。“截断”都指**饱和截断**（clipping）。最后一列是推导并首次验证这个公式的那一章；在那一章里，公式下面也写着编号。
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # | 编号 | 名称 | 公式 | 条件 | 章 |
 # |:--|:--|:--|:--|:--|
 # | N1 | 存储 | $N\,b/8$ 字节 | $N$ 个编码，紧密排列 | [信息论基础](01_information_theory.ipynb) |
@@ -129,15 +143,15 @@ exercises.exam()
 # | T3 | 逐通道的得益 | 第 $j$ 个通道 $20\log_{10}\dfrac{\max\lvert w\rvert}{\max\lvert w_j\rvert}$ dB | 步长足够小 | [一个真实的网络](05b_network.ipynb) |
 # | T4 | 文件的字节 | $\displaystyle\sum_k \left(\left\lceil\frac{N_k b_k}{8}\right\rceil + 8\,C_k + 5\right)$ | 逐通道；$s$、偏置各 4 字节，输入的 $s$、$z$ 共 5 字节；不含文件头 | [一个真实的网络](05b_network.ipynb) |
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 出处：N2（[Bennett，1948](references.ipynb)）；N3、N10（[Widrow & Kollár，2008](references.ipynb)）；N9（[Banner 等，2019](references.ipynb)），N8 是 N2 限制在范围以内；N11（[Lloyd，1982](references.ipynb)；[Max，1960](references.ipynb)）；N13、N15（[Shannon，1948](references.ipynb)；[Shannon，1959](references.ipynb)）；N14、N16（[Gish & Pierce，1968](references.ipynb)；[Gray & Neuhoff，1998](references.ipynb)）；S3、Q1、Q2（[ONNX，2024](references.ipynb)）；S4（[Open Compute Project，2023](references.ipynb)）；P1 到 P4、I 组（[Jacob 等，2018](references.ipynb)；[Krishnamoorthi，2018](references.ipynb)）；Q5（[Bengio 等，2013](references.ipynb)，掩码见[均匀量化器](04_quantizer.ipynb)）。其余的在课里推导。
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## 逐组验证
 #
 # 下面的 `verify` 输出一张表：名称、预测值、实测值、容差。差值超过容差，`verify` 就报错，这一章也就运行不下去。另外三个是辅助函数：`params` 从数据求参数，`fit` 从数据造量化器，`with_step` 直接指定网格。验证的代码折叠起来了，想看哪一行怎样测，展开单元格即可。
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def verify(rows):
     print(f"{'':40}{'predicted':>12}{'measured':>12}{'tolerance':>12}")
     for name, predicted, measured, tolerance in rows:
@@ -145,7 +159,7 @@ def verify(rows):
         assert abs(measured - predicted) <= tolerance, name
 
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def params(x, bits, symmetric=True, signed=True, **options):
     scheme = QuantizationScheme.from_bits(bits, signed)
     return QuantizationParams.from_tensor(torch.as_tensor(x), scheme, symmetric, **options)
@@ -159,19 +173,22 @@ def with_step(scale, zero, qmin, qmax):
     return UniformQuantizer(QuantizationParams(torch.tensor(scale), torch.tensor(zero), qmin, qmax))
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 噪声与信噪比：N1 到 N7
 #
 # **【预测】** 同样 8 位，均匀信号、满幅正弦、范围取 $\pm 5\sigma$ 的高斯信号，哪个的 SQNR 最高，哪个最低？
 
-# %% tags=["fold"]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 三种信号谁最高？先举手。
+
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def cells(x, reach, bits):  # 2^b cells of equal width from -reach to reach
     step = 2 * reach / 2**bits
     middle = with_step(step, 0, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     return middle(x - step / 2) + step / 2
 
 
-# %% tags=["fold", "predict"]
+# %% tags=["fold", "predict"] slideshow={"slide_type": "fragment"}
 n = 1_000_000
 x, normal = samples.distribution("uniform", n), samples.distribution("normal", n)
 sine = torch.sin(torch.arange(n, dtype=torch.float64))
@@ -186,7 +203,7 @@ verify([
     ("N7 sine, 8 bits, dB", 6.02 * 8 + 1.76, sqnr_db(sine, cells(sine, 1, 8)), 0.2),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 正弦最高：同样的范围里它的功率最大。高斯最低：范围要为很少出现的大值留着，大多数的值都挤在中间。三者的噪声都接近 $\Delta^2/12$，差别在 $\Gamma$。
@@ -194,10 +211,14 @@ verify([
 # 这里的步长照公式取范围除以 $2^b$，重建值在每个量化区间的正中。`quantcore` 让最外面的两级落在范围的两端，步长是范围除以 $2^b - 1$，所以会低一点：8 位时低 $20\log_{10}(256/255)$，约 0.03 dB。正弦的实测值略低于预测值：它在峰值附近停留最久，那里的误差并不均匀。
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 公式失效的地方：N3、N8 到 N10，N17、N18
 #
 # N3：步长取 $6\sigma$，粗到 $\Delta^2/12$ 是实际噪声的三倍，修正以后又对了。N8、N9：范围收到 $\pm 2\sigma$，里面和外面的噪声分开算。N10：3 位的粗台阶，不加抖动时误差与信号相关；加上抖动再减掉，误差与信号、误差的平方与信号的平方都不相关。N17、N18：随机舍入的噪声功率加倍，但没有偏差，所以一千个误差之和比截尾小得多。
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 问：哪几条公式今天失效过？请学生说出失效的条件。
 
 # %% tags=["fold"]
 steps = with_step(6.0, 0, -8, 7)
@@ -212,7 +233,7 @@ verify([
     ("N9 overload, c = 2", 2 * (5 * tail - 2 * density), (error * ~inner).mean(), 5e-4),
 ])
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def correlation(a, b):
     return torch.corrcoef(torch.stack([a, b]))[0, 1].item()
 
@@ -227,7 +248,7 @@ verify([
 print(f"without dither: noise power {plain.square().mean():.4f}", end=", ")
 print(f"correlation of e and x {correlation(plain, sine):.3f}")
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 u = torch.rand(n, generator=torch.Generator().manual_seed(1)).double()
 e = 0.5 * ((normal / 0.5 + u).floor() - normal / 0.5)  # stochastic rounding, step 0.5
 cut = normal.double() - 0.01 * (normal.double() / 0.01).floor()  # truncation, step 0.01
@@ -241,10 +262,13 @@ verify([
 ])
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 最优量化器，熵与率失真：N11 到 N16，N19、N20
 #
 # 步长取 $0.1\,\sigma$，编码约有 100 种。高斯的微分熵是 $h = \tfrac12\log_2(2\pi\mathrm{e}\,\sigma^2)$。N12 逐个量化区间检查误差的均值：只有重建值真的在质心，它们才都是 0。N15 把 2 到 64 级的 Lloyd–Max 量化器和各种步长的均匀量化加熵编码都拿来比，没有一个低于 $D(R)$。
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 只给选读 01b 的班讲。
 
 # %% tags=["fold"]
 fine = with_step(0.1, 0, -128, 127)
@@ -258,7 +282,7 @@ coded = [(entropy(q.quantize(normal)), (normal - q(normal)).square().mean().item
 fixed = [(log2(levels), lloyd_max(levels, "normal").mse) for levels in (2, 4, 8, 16, 32, 64)]
 gaps = [10 * log10(d / gaussian_distortion(r)) for r, d in coded + fixed]
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 four_symbols = torch.tensor([0] * 4 + [1] * 2 + [2, 3])
 verify([
     ("N11 Lloyd-Max, 8 levels (Max 1960)", 0.0345, best.mse, 1e-4),
@@ -271,7 +295,7 @@ verify([
     ("N16 the same in bits", log2(pi * euler / 6) / 2, gaps[0] / (20 * log10(2)), 0.004),
 ])
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def code_length(counts):  # total length of a Huffman code, in bits
     heap, total = sorted(counts), 0
     while len(heap) > 1:
@@ -280,7 +304,7 @@ def code_length(counts):  # total length of a Huffman code, in bits
     return total
 
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 thirds = torch.exp(-(torch.linspace(-12, 12, 24001, dtype=torch.float64) ** 2) / 6)
 integral = (thirds / (2 * pi) ** (1 / 6)).sum().item() * 0.001
 codes = torch.tensor([0] * 4 + [1] * 3 + [2] * 2 + [3])
@@ -290,14 +314,15 @@ verify([
     ("N20 Huffman length - H in [0, 1)", 0.5, length - bits, 0.5),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 方案：S1 到 S6
 #
 # **【计算】** 字节里先放 $-3$，再放 5，这个字节作为无符号数是多少？
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # S1、S2 的实测值不靠 `quantcore`：把 $b$ 位的全部编码移到 int8 的高位，再移回来，看最小和最大是多少。S4 的最小正数由编码 1 直接解出。
 
-# %% tags=["fold", "predict"]
+# %% tags=["fold", "predict"] slideshow={"slide_type": "fragment"}
 codes, read = torch.arange(16, dtype=torch.uint8), torch.tensor([1, 126], dtype=torch.uint8)
 signed = (codes << 4).view(torch.int8) >> 4
 tiny, large = read.view(torch.float8_e4m3fn).tolist()
@@ -314,10 +339,10 @@ verify([
     ("S4 FP8 E4M3, largest", 2 ** (15 - 7) * (1 + 6 / 8), large, 0),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # E4M3 的最大值里是 6/8 而不是 7/8：全 1 的那个编码留给了 NaN。S5、S6 用高斯数据：E4M3 的 $w_{\mathrm m} = 3$；INT8 的范围取 S6 给出的 $\Gamma$，两者就该打平。
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 gamma = 10 ** ((6.02 * (8 - 3) + 4.77 - 13.46) / 20)
 eight, small = cells(normal, gamma, 8), normal.to(torch.float8_e4m3fn).float()
 verify([
@@ -325,12 +350,15 @@ verify([
     ("S6 INT8 less E4M3, dB", 0, sqnr_db(normal, eight) - sqnr_db(normal, small), 0.3),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 参数：P1 到 P12
 #
 # 数据取 $[2, 2.5, 3]$（P1、P2），$[-1, 3]$ 和 $[-1, 1.8]$（P3，这时 $q_{\min} - x_{\min}/s$ 是 $-64.25$ 和 $-36.93$，都要舍入），以及标准正态样本（P4 到 P8）。P4、P6、P7 与 PyTorch 的观察器比较：观察器总是用编码范围的一半作除数，编码取 $[-7, 7]$ 时就是 P4，取 $[-8, 7]$ 时是 P6。P8 数的是真正的字节。
 
-# %% tags=["fold"]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 看实测与预测差多少，再问：容差是谁定的，够严吗？
+
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def observed(x, qmin, qmax, scheme=torch.per_tensor_symmetric):
     kind = torch.qint8 if qmin < 0 else torch.quint8
     observer = MinMaxObserver(kind, scheme, quant_min=qmin, quant_max=qmax)
@@ -355,10 +383,10 @@ verify([
     ("P8 bits per weight, g = 32", 4 + 32 / 32, 8 * stored / w.numel(), 0),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # P9 看范围 $[-1, 1.8]$ 的左端；P10 取 $[2, 3]$ 上均匀的数，与一张不含 0 的网格比较；P11 取三千组高斯数，每组 64 个，8 位；P12 每次用 9 个样本校准，再看第 10 个。
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 ends, inner = torch.tensor([-1.0, 1.8]), torch.linspace(2, 3, 100_001)
 coarse, own = fit(ends, 4, False), 2 + torch.round((inner - 2) * 255) / 255
 s, z = coarse.params.scale, coarse.params.zero_point
@@ -375,12 +403,12 @@ verify([
     ("P12 the tenth is beyond nine", 1 / 10, beyond, 0.005),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 量化器：Q1 到 Q6，V1 到 V3
 #
 # 数据是标准正态，再加上每个半整数 $s\,(k + \tfrac12)$，范围只取 $[-1, 2]$，所以总有一些值被截断。对照是 numpy 按定义写的一行。误差界 Q3 只管没有被截断的那些；梯度 Q5 恰好把两种分开，逐个元素比较。
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 narrow_q = fit([-1.0, 2.0], 4, symmetric=False)
 s_q, z_q = narrow_q.params.scale, narrow_q.params.zero_point
 ties = s_q * (torch.arange(-20, 20) + 0.5)
@@ -403,10 +431,10 @@ verify([
     ("Q5 gradients that are not the mask", 0, (x_q.grad != inside.float()).sum(), 0),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Q6 用自动求导检验：每个数一个 $s$，rint 的导数当作 1。
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 v = samples.distribution("normal", 1000).double()
 steps = torch.full_like(v, 0.3).requires_grad_()
 u = v / steps
@@ -416,10 +444,10 @@ rounded = (v / 0.3).round()
 lsq = torch.where((rounded >= -8) & (rounded <= 7), rounded - v / 0.3, rounded.clamp(-8, 7))
 verify([("Q6 largest difference from autograd", 0, (steps.grad - lsq).abs().max(), 1e-9)])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # V1 换成细的台阶，步长 $0.1\,\sigma$，没有截断。把 $e/s$ 的直方图分成 10 个区间，每个区间的密度都该是 1。V2 用正弦，误差与信号有关，误差的频谱本来全是谐波；加上减性抖动，再把频谱分成 4 段，每一段的平均都该是 $s^2/12$。V3 取三种分布。
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 v = samples.distribution("normal", 2**20)
 density = torch.histc((v - fine(v)).double() / 0.1, 10, -0.5, 0.5) / len(v) * 10
 wave = torch.sin(2 * pi * 331 / 2**20 * torch.arange(2**20, dtype=torch.float64))
@@ -435,16 +463,19 @@ for shape in ("normal", "laplace", "uniform"):
     predicted = 10 * log10(12 * 7**2) - 20 * log10(t.abs().max() / t.square().mean().sqrt())
     rows.append((f"V3 {shape}, 4 bits, dB", predicted, sqnr_db(t, fit(t, 4)(t)), 0.4))
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 verify(rows)
 print("without dither, the quarters are", *(f"{quarter:.2f}" for quarter in plain_4))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 整数运算：I1 到 I5
 #
 # 两个随机矩阵都用非对称量化，零点都不是 0，所以四项一项也省不掉。I2 取一千个 $M$，找最大的相对误差。I3 与 float64 算出的、只舍入一次的结果比较：不同的编码只差 1，所占的比例见 I5。
 
-# %% tags=["fold"]
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 四项里丢一项，哪一行会先失败？
+
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 generator = torch.Generator().manual_seed(0)
 a, b = torch.rand(256, 64, generator=generator), torch.randn(64, 64, generator=generator)
 qa, qb, qc = fit(a, 8, False), fit(b, 8, False), fit(a @ b, 8, False)
@@ -469,10 +500,10 @@ verify([
     ("I3 share of codes that differ", 2 ** -(shift.item() + 1), differ.mean(), 4e-4),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # I4：$255^2$ 加 33025 次还在 int32 里；再加一次就绕回，比真正的和少 $2^{32}$。I5 取 $M$ 使 $n = 3$，用六万个随机的和。
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 most = (2**31 - 1) // 255**2
 last = [torch.tensor(k * 255**2).to(torch.int32).item() for k in (most, most + 1)]
 again = torch.Generator().manual_seed(2)
@@ -487,12 +518,12 @@ verify([
     ("I5 share off by one, n = 3", 2 ** -(shift_2.item() + 1), off, 0.005),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 网络：T1 到 T4
 #
 # 取训练好的数字识别网络，三层权重，6 位、逐通道。T1 用一个随机的批归一化层；T2 量网络输出的噪声功率；T3 让一个矩阵的各行相差很大；T4 把一层存成文件，数字节。
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 dice = torch.Generator().manual_seed(0)
 norm = torch.nn.BatchNorm2d(3).eval()
 for t in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
@@ -504,7 +535,7 @@ folding = norm(torch.conv2d(image, kernel))
 folding -= torch.conv2d(image, kernel * ratio[:, None, None, None],
                       norm.bias - norm.running_mean * ratio)
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 network, images = samples.digits_network(), samples.digits()[2]
 weights = {i: network[i].weight for i in (0, 2, 5)}
 y_net, coarse_w = network(images), {i: fit(w, 6, axis=0)(w) for i, w in weights.items()}
@@ -537,9 +568,10 @@ verify([
     ("T4 bytes of the last layer, 4 bits", formula, sum(t.nbytes for t in stored.values()), 0),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 表到这里就验完了。每一行都在容差之内，否则运行会停在报错的那个单元格。
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 常见写法的三个公式
 #
 # 许多教程在结尾列出三个公式，我们把它们叫作常见写法：
@@ -549,18 +581,24 @@ verify([
 # | 均匀量化 | $Q(x) = \operatorname{rint}(x/s + z)$ |
 # | 反量化 | $\hat x = s\,(q - z)$ |
 # | 对称量化 | $z = 0,\; s = x_{\max}/2^{b-1}$ |
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 三行公式，一共几处要改？分组找，找全的组讲。
+
+# %% [markdown]
 # **【思考】** 三行里有几处要改？逐行找：什么样的 $x$ 会让它出错？
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 第一行两处：没有截断，零点加在舍入里面。第三行两处：$x_{\max}$ 应是绝对值的最大值；$2^{b-1}$ 是一种约定，用它就一定要截断。第二行的公式是对的，但在无符号的 8 位整数里直接相减会绕回去。
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 我们照字面把公式写成代码，看看后果。没有截断，编码存进 $b$ 位时只留下低 $b$ 位，也就是绕回。左列照常见写法，右列是 `quantcore`。
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 def compare(name, wrong, right, heads=None):
     if heads:
         print(f"{'':46}{heads[0]:>11}{heads[1]:>11}")
@@ -571,7 +609,7 @@ def wrap(code, bits):
     return (code + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
 
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 half, pair = torch.tensor(0.5), torch.tensor([-3.0, 1.0])
 code, zero = torch.tensor([3], dtype=torch.uint8), torch.tensor([5], dtype=torch.uint8)
 literal, odd = wrap((pair / (1 / 8)).round(), 4) / 8, with_step(1.0, 1, 0, 255)
@@ -583,9 +621,10 @@ compare("q - z in uint8: q = 3, z = 5, s = 1", code - zero, back)
 compare("x_max, not max|x|: -3 in [-3, 1], int4", literal[0], fit(pair, 4)(pair)[0])
 compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(pair)[1])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 第一行后果最严重：1.5 因溢出绕回，变成了负数。后两行也绕回：$-3$ 变成 $-1$，1 变成 $-1$。加上截断以后，倒数第二行还是 $-1$，因为范围选小了；最后一行不算错，只是代价要说明白：步长细了 1/8，换来最大的正值被截断成 0.875。
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # 改正以后：
 #
 # | 概念 | 公式 | 改了什么，为什么 |
@@ -593,14 +632,19 @@ compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(
 # | 均匀量化 | $q = \operatorname{clamp}(\operatorname{rint}(x/s) + z,\, q_{\min},\, q_{\max})$ | 截断是定义的一部分，没有截断，编码就存不进 $b$ 位。零点在舍入之后加：舍入遇到半整数时取偶数，先加一个奇数零点，奇偶就对调了；ONNX 的规定也是先舍入 |
 # | 反量化 | $\hat x = s\,(q - z)$，$q$、$z$ 是整数，先转成浮点或 int32 再相减 | 公式不变。补上类型：编码是真正的整数，不是存着整数的浮点数；8 位里直接相减会溢出 |
 # | 对称量化 | $z = 0$，$s = \dfrac{\max\lvert x\rvert}{2^{b-1}-1}$；或 $s = \dfrac{\max\lvert x\rvert}{2^{b-1}}$（`full_range=True`，最大的正值被截断） | $x_{\max}$ 改成 $\max\lvert x\rvert$，否则负的一边会被截断。两种除数都有人用，必须说明是哪一种 |
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 两种除数各由谁用、什么时候有差别，见[量化参数](03_params.ipynb)。
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 十二个易错题
 #
 # 试卷的后十二题按顺序考的就是下面这十二题，试卷里换了数字。现在换一种答法：每题用一句话说出理由，能举反例的举一个反例。后面两个单元格给每一题两个数：照错误的想法算出的，和实际的。
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 换数再问一遍：学生互相出题，一人问一人答。
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # | 题 | 问 | 章 |
 # |:--|:--|:--|
 # | 1 | 数据都在 $[2, 3]$ 里，那么 $x_{\min} = 2$，对吗？ | [量化参数](03_params.ipynb) |
@@ -615,10 +659,11 @@ compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(
 # | 10 | 取最小值和最大值作范围，最稳妥吗？ | [量化参数](03_params.ipynb) |
 # | 11 | 直通估计器让所有的梯度都通过吗？ | [均匀量化器](04_quantizer.ipynb) |
 # | 12 | 两个量化矩阵相乘，只乘编码，再乘 $s_1 s_2$，对吗？ | [只用整数](04b_integer.ipynb) |
-#
+
+# %% [markdown]
 # **【思考】** 十二题都写下答案了吗？写完再运行。
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "subslide"}
 x, v = torch.tensor([2.5, 1.0, 0.7]), 10 * samples.distribution("uniform")
 whole, wide = fit([-1.0, 2.0], 8, False), fit([2.0, 3.0], 8, False)
 s, z, q = whole.params.scale, whole.params.zero_point, whole.quantize(x)
@@ -647,7 +692,7 @@ compare("10  SQNR with outliers, 4 bits, dB", *(sqnr_db(spiky, q(spiky)) for q i
 compare("11  fraction of gradients that pass", 1, leaf.grad.mean())
 compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 1. 不对。范围总要含 0，所以 $x_{\min} = 0$。否则零点落在编码之外，零点截断后所有的值都变成 1.0，而且不报错。
@@ -665,11 +710,15 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 往哪里走
 #
 # 下面几种方法都用在大语言模型上。每一种都可以用这门课的话说清楚。
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 每种方法只问一句：它改了公式里的哪一个量？
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # | 方法 | 它做什么 | 出处 |
 # |:--|:--|:--|
 # | GPTQ | 权重一列一列地舍入，每舍一列，就调整还没有舍入的列，把这一列的误差补回来。补多少，由校准数据的二阶信息（各个输入两两相乘的平均值）决定，所以最小化的是层输出的误差，不是权重的误差。 | [Frantar 等，2023](references.ipynb) |
@@ -679,23 +728,32 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # | 基于旋转的方法：QuaRot | 用一个正交矩阵（随机的 Hadamard 矩阵）旋转隐藏状态，离群值就摊到所有的维度上。大部分旋转可以并进权重，其余的在运行时计算，网络的输出不变。 | [Ashkboos 等，2024](references.ipynb) |
 # | 基于旋转的方法：SpinQuant | 不同的随机旋转，效果相差很大。所以用少量数据把旋转矩阵学出来，学的时候保持它正交。 | [Liu 等，2025](references.ipynb) |
 # | MX 格式 | 每 32 个数共用一个 8 位的缩放因子，它只能是 2 的幂；每个数是 FP8、FP6、FP4 或 INT8。这是逐组量化，规定成了硬件可以直接支持的标准。 | [Open Compute Project，2023](references.ipynb) |
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 想从头读理论，有两篇综述：（[Gray & Neuhoff，1998](references.ipynb)）讲量化的理论和历史，（[Nagel 等，2021](references.ipynb)）讲神经网络量化的做法。
-#
+
+# %% [markdown]
 # **【思考】** GPTQ、AWQ、SmoothQuant、QuaRot 各在改公式总表里的哪一个量？
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # GPTQ 改的是 Q1 的舍入：不再各自舍入到最近的整数。AWQ 和 SmoothQuant 改的是 P 组的范围：逐通道缩放以后，最大值变小了，$s$ 也就小了。QuaRot 改的是 V3 的峰值与均方根之比。
 #
 # </details>
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 旋转为什么有用
 #
 # 64 个标准正态的数，把第一个换成 50。对称 int4 的步长由 50 决定，其余 63 个全部变成 0。
-#
+
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 给足 10 分钟。先让学生猜旋转以后的 SQNR，写在黑板上再运行。
+
+# %% [markdown]
 # **【预测】** 先乘一个正交矩阵，量化，再乘回来。正交变换不改变误差的总功率，也不改变信号的总功率。SQNR 会变好吗？能用公式算出变成多少吗？
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 会。总功率不变，最大值却变小了：50 被分摊到 64 个分量上，每个只得到 $50/\sqrt{64}$，再加上其余 63 个数带来的一点。
@@ -704,7 +762,7 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 #
 # </details>
 
-# %% tags=["predict"]
+# %% tags=["predict"] slideshow={"slide_type": "fragment"}
 H = torch.ones(1, 1, dtype=torch.float64)
 for _ in range(6):
     H = torch.kron(torch.tensor([[1.0, 1.0], [1.0, -1.0]], dtype=torch.float64), H) / 2**0.5
@@ -719,19 +777,23 @@ for name, v, x_hat, predicted in cases:
     others = sqnr_db(x[1:], x_hat[1:])
     print(f"measured {sqnr_db(x, x_hat):5.2f} dB   the other 63 alone {others:4.2f} dB")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 最后一张图
 #
 # 从第一章的问题到最后一章的答案，都在这三幅小图里。
 #
 # **【操作】** 拖动位宽，勾选对称，对着图说一遍：步长是多少，误差为什么是平的，SQNR 为什么比 $6.02\,b$ 少，取消对称以后什么变了、什么没变。说得出来，这门课就学完了。
 
+# %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
+# 最后请一位同学对着图，把整门课讲一遍，3 分钟。
+
 # %%
 explore.quantization(samples.distribution("normal"))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 小结
-#
+
+# %% [markdown]
 # - 量化是有损压缩。没有截断、误差均匀时，丢掉的功率是 $\Delta^2/12$。
 # - 多一位，步长约减半，SQNR 约多 6.02 dB。起点由信号与范围的比决定。
 # - 范围宽，步长粗；范围窄，截断多。`percentile`、`mse`、`aciq` 在两者之间取舍；`minmax` 不取舍，`entropy` 看的是分布的形状。
@@ -739,5 +801,6 @@ explore.quantization(samples.distribution("normal"))
 # - 粒度越细，缩放因子越多。计算位数的时候要把它们算进去。
 # - 整数乘法不需要浮点：四项、一个定点乘数、一次移位。
 # - 每个公式都有条件。用之前先问条件，用之后测一测。
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # 回到[开始](00_start.ipynb)，或者翻到任何一章。
