@@ -54,7 +54,9 @@ def unpaired(folder: Path):
 def wrong_summary(folder: Path):
     listed = [file for file, _ in LINK.findall((folder / "SUMMARY.md").read_text("utf-8"))]
     found = sorted(path.name for path in folder.glob("*.ipynb"))
-    if listed != found:
+    guides = {path.name for path in folder.glob("*.md")} - {"SUMMARY.md"}
+    if listed[: len(found)] != found or set(listed[len(found) :]) != guides:
+        found += sorted(guides)
         yield f"SUMMARY.md lists {listed}, the folder holds {found}"
 
 
@@ -311,5 +313,8 @@ def test_folder_checks_accept_and_refuse(tmp_path):
     (tmp_path / "01_next.ipynb").touch()
     assert "01_next.ipynb has no 01_next.py" in next(unpaired(tmp_path))
     assert "01_next.ipynb" in next(wrong_summary(tmp_path))
+    (tmp_path / "01_next.ipynb").unlink()
+    (tmp_path / "guide.md").touch()
+    assert "guide.md" in next(wrong_summary(tmp_path))
     (tmp_path / "00_start.ipynb").unlink()
     assert "run `python notebooks/build.py 00_start`" in next(unpaired(tmp_path))

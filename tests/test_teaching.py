@@ -104,14 +104,16 @@ def tagged(notebook, path):
 
 
 def predictions(notebook, path):
-    text = ""
+    text, code = "", True
     for i, cell in enumerate(notebook.cells):
         if INSTRUCTOR in tags(cell):
             continue
         if cell.cell_type == "markdown":
-            # A worked answer, folded, stands below the input for the question.
-            text = text * cell.source.startswith("<details>") + cell.source
-        elif "predict" in tags(cell) and not pace.LABEL.search(text):
+            # The deck divides a text into several cells. A worked answer, folded, stands below
+            # the input for the question.
+            text = text * (not code or cell.source.startswith("<details>")) + cell.source
+        code = cell.cell_type == "code"
+        if code and "predict" in tags(cell) and not pace.LABEL.search(text):
             yield f"cell {i} is tagged predict, and the text before it asks no labelled question"
 
 

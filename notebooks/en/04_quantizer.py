@@ -67,8 +67,7 @@ def integer_quantizer(scale, zero, qmin, qmax):
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Write the three steps as three lines with numbers. Each mistake that follows is one of these steps in the wrong place.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # [[Q1](06_summary.ipynb#All-formulas), [Q2](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -477,8 +476,7 @@ explore.staircase(bits=3, symmetric=False)
 # $$
 # \lvert x - \hat x\rvert \le \frac{s}{2}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # [[Q3](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -488,8 +486,7 @@ explore.staircase(bits=3, symmetric=False)
 # 2. **Idempotent.** For any $x$, $Q(Q(x)) = Q(x)$. Because $\hat x/s = q - z$ is an integer already, rounding does not change it; adding $z$ gives $q$, which is in the range, so clipping does not change it either.
 # 3. **Monotone.** If $x \le y$, then $Q(x) \le Q(y)$. Because dividing by a positive number, rounding, adding a constant, clipping and multiplying by a positive number are each monotone.
 # 4. **0 is exact.** $Q(0) = 0$. Because $\operatorname{rint}(0) + z = z$, the zero point $z$ is in the range of the codes, and $s\,(z - z) = 0$.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # [[Q4](06_summary.ipynb#All-formulas), items 2 to 4]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -650,8 +647,7 @@ for name, f in {
 # 0, & \text{else}
 # \end{cases}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # [[Q5](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -936,8 +932,7 @@ sheet.show("quantizer-oscillation", **levels, **ends)
 # q_{\max}, & \operatorname{rint}(x/s) > q_{\max}
 # \end{cases}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # [[Q6](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}

@@ -129,8 +129,7 @@ explore.quantization(x, bits=8, symmetric=True)
 # $$
 # f_u(u) \approx \int f(x)\, \mathrm{d}x = 1
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # [[V1](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -457,8 +456,7 @@ sheet.show("layer-sqnr", **{f"layer{i}": ", ".join(map(str, table[i])) for i in 
 # $$
 # \mathrm{SQNR} = 10 \log_{10} \frac{w_{\mathrm{rms}}^2}{s^2/12} = 10 \log_{10} \big(12\,(2^{b-1} - 1)^2\big) - 20 \log_{10} \frac{\max\lvert w\rvert}{w_{\mathrm{rms}}} \text{ dB}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # [[V3](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}

@@ -119,8 +119,7 @@ def density(t):
 # $$
 # t_i = \frac{y_i + y_{i+1}}{2}, \qquad y_i = \mathbb{E}[\,x \mid t_{i-1} < x \le t_i\,]
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[N11](06_summary.ipynb#公式总表)〕
 
 # %% [markdown]
@@ -255,8 +254,7 @@ sheet.show("01b_rate_distortion-levels", **outermost)
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 这句话在教科书里常见。请学生用质心条件推出相反的结论。
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[N12](06_summary.ipynb#公式总表)〕
 
 # %% [markdown]
@@ -354,8 +352,7 @@ for name, v, tread, rise in (("normal", x, 1, 1), ("half zeros", half_zeros, 0.5
 # $$
 # D \approx \frac{1}{12\,L^2} \left(\int f(x)^{1/3}\, \mathrm{d}x\right)^{3}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[N19](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -451,8 +448,7 @@ sheet.show("01b_rate_distortion-tree", shares=shares)
 # $$
 # H = -\sum_q p_q \log_2 p_q
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[N13](06_summary.ipynb#公式总表)〕
 
 # %% [markdown]
@@ -573,8 +569,7 @@ for block in (1, 2, 4, 6):
 # H \approx -\int f(x) \log_2\!\left(f(x)\,\Delta\right) \mathrm{d}x = h - \log_2 \Delta,
 # \qquad h = -\int f \log_2 f \, \mathrm{d}x
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[N14](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -747,8 +742,7 @@ print(f"1/2 log2(variance / D)       {0.5 * math.log2(1 / best.mse):.3f}")
 # $$
 # D(R) = \sigma^2\, 2^{-2R}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[N15](06_summary.ipynb#公式总表)〕
 
 # %% [markdown]
@@ -789,8 +783,7 @@ for step in (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32):
 # $$
 # D = \frac{1}{12}\, 2^{2(h - H)} = \frac{2\pi\mathrm{e}}{12}\, \sigma^2\, 2^{-2H} = \frac{\pi\mathrm{e}}{6} \cdot \sigma^2\, 2^{-2H}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[N16](06_summary.ipynb#公式总表)〕
 
 # %% [markdown]

@@ -481,7 +481,7 @@ for name, q4 in (("q and z apart", rint(q8 / 16)), ("q - z", rint((q8 - z8) / 16
 # 〔[S3](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 板书一个字节，分成两格，请学生填 -3 和 5。
+# 板书一个字节，分成两半，请学生填 -3 和 5。
 
 # %% [markdown]
 # 解包时先取出 $\text{byte} \bmod 16$ 和 $\lfloor \text{byte}/16 \rfloor$，再恢复符号。设取出的数是 $r$，$r \ge 8$ 说明最高位是 1，编码本来是负数：

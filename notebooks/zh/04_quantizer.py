@@ -67,8 +67,7 @@ def integer_quantizer(scale, zero, qmin, qmax):
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 把三步写成三行，编号。后面每一个错误都能说成“哪一步放错了”。
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[Q1](06_summary.ipynb#公式总表)，[Q2](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -477,8 +476,7 @@ explore.staircase(bits=3, symmetric=False)
 # $$
 # \lvert x - \hat x\rvert \le \frac{s}{2}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[Q3](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -488,8 +486,7 @@ explore.staircase(bits=3, symmetric=False)
 # 2. **幂等。** 对任何 $x$，$Q(Q(x)) = Q(x)$。因为 $\hat x/s = q - z$ 已经是整数，舍入不改变它；加上 $z$ 得到 $q$，本来就在范围里，截断也不改变它。
 # 3. **单调。** 如果 $x \le y$，那么 $Q(x) \le Q(y)$。因为除以正数、舍入、加常数、截断、乘以正数，每一步都单调。
 # 4. **0 精确。** $Q(0) = 0$。因为 $\operatorname{rint}(0) + z = z$，零点 $z$ 在编码的范围里，而 $s\,(z - z) = 0$。
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔第 2 到第 4 条：[Q4](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -650,8 +647,7 @@ for name, f in {
 # 0, & \text{else}
 # \end{cases}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[Q5](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -936,8 +932,7 @@ sheet.show("quantizer-oscillation", **levels, **ends)
 # q_{\max}, & \operatorname{rint}(x/s) > q_{\max}
 # \end{cases}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[Q6](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}

@@ -233,8 +233,7 @@ exercises.predict("four-terms-sum")
 # $$
 # \underbrace{\sum_k q_{1,k}\, q_{2,k}}_{1} \;\underbrace{-\; z_2 \sum_k q_{1,k}}_{2} \;\underbrace{-\; z_1 \sum_k q_{2,k}}_{3} \;\underbrace{+\; K z_1 z_2}_{4}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[I1](06_summary.ipynb#公式总表)〕
 
 # %% [markdown]
@@ -327,8 +326,7 @@ for name, data in (("weight", w), ("input", x_train)):
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 累加器多少位，取决于加几项。请学生写出不等式。
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[I4](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -392,8 +390,7 @@ for name, left, right in (("8 bits", u8, s8), ("7-bit input", u8 // 2, s8),
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 这一步叫重新量化。问：为什么不直接除？
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[I3](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -434,8 +431,7 @@ for name, estimate in (
 # $$
 # M \approx m \cdot 2^{-31} \cdot 2^{-n}, \qquad 2^{30} \le m < 2^{31}
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[I2](06_summary.ipynb#公式总表)〕
 
 # %% [markdown]
@@ -530,8 +526,7 @@ for value, some in ((0.5, [1, -1, 3, -3]), (0.125, [4, -4, 12, -12])):
 # $$
 # 2^{-(n+1)}, \qquad n \ge 1
 # $$
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # 〔[I5](06_summary.ipynb#公式总表)〕
 
 # %% [markdown]
