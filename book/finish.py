@@ -38,7 +38,9 @@ def main() -> None:
     target = Path(context["destination"]).parent
     pages = target / "html"
     serving = "live-reload-endpoint" in config["output"]["html"]
-    found = [c["path"].removesuffix(".ipynb") for c in chapters(context["book"]["items"])]
+    paths = [c["path"] for c in chapters(context["book"]["items"])]
+    names = [f"{Path(path).stem}.html" for path in paths]
+    found = [path.removesuffix(".ipynb") for path in paths if path.endswith(".ipynb")]
 
     os.chdir(root)  # Windows removes no folder that somebody is in
     clean(pages)
@@ -46,13 +48,13 @@ def main() -> None:
     write_font(root, pages)
     language = config["book"].get("language", "en")
     speak(pages, language)
-    search.write_index(pages, [f"{name}.html" for name in found])
+    search.write_index(pages, names)
     slides.write(root, pages, Path(config["book"]["src"]), found, language)
     if serving:
         write_editions(pages, {})
         return
     name = words.ours(language)["name"]
-    about = {"language": language, "name": name, "pages": [f"{name}.html" for name in found]}
+    about = {"language": language, "name": name, "pages": names}
     (pages / EDITION).write_text(json.dumps(about), "utf-8")
     move_up(pages, target)
     tell_each_other(target.parent)

@@ -228,7 +228,13 @@ WRONG = [
     (tagged, put("cells 3 metadata tags", ["instructor"]), "is text"),
     (tagged, put("cells 4 metadata", {"tags": ["instructor"]}), "slide_type is notes"),
     (predictions, put("cells 1 source", "## 1 噪声\n\n预测一下。"), "cell 3"),
-    (predictions, lambda notebook: notebook.cells.insert(2, new_markdown_cell("好。")), "cell 4"),
+    (
+        predictions,
+        lambda notebook: notebook.cells.__setitem__(
+            slice(2, 2), [new_code_cell("1"), new_markdown_cell("好。")]
+        ),
+        "cell 5",
+    ),
     (unfolded, put("cells 2 metadata", {}), "Sheet("),
     (unfolded, put("cells 3 source", "with Timer('a'):\n    pass"), "Timer("),
     (stars, say(r"$\varphi(u)$"), "varphi"),

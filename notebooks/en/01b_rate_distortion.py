@@ -251,11 +251,11 @@ sheet.show("01b_rate_distortion-levels", **outermost)
 # $$
 # \mathbb{E}[\hat x\, e] = 0, \qquad \mathbb{E}[x\,e] = \mathbb{E}[(\hat x + e)\,e] = \sigma_q^2
 # $$
+#
+# [[N12](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # The sentence is common in textbooks. Let students derive the opposite from the centroid condition.
-#
-# [[N12](06_summary.ipynb#All-formulas)]
 
 # %% [markdown]
 # It is not true: as soon as $\sigma_q^2 > 0$, also $\mathbb{E}[x\,e] > 0$. What the error is uncorrelated with is the output $\hat x$, not the input $x$. It follows that $\mathbb{E}[\hat x^2] = \mathbb{E}[x\,\hat x] = \mathbb{E}[x^2] - \sigma_q^2$: the output of an optimal quantizer has slightly less power than its input.

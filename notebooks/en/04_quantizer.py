@@ -64,11 +64,11 @@ def integer_quantizer(scale, zero, qmin, qmax):
 # q = \operatorname{clamp}\!\left(\operatorname{rint}\!\left(\frac{x}{s}\right) + z,\ q_{\min},\ q_{\max}\right), \qquad
 # \hat x = s\,(q - z)
 # $$
+#
+# [[Q1](06_summary.ipynb#All-formulas), [Q2](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Write the three steps as three lines with numbers. Each mistake that follows is one of these steps in the wrong place.
-#
-# [[Q1](06_summary.ipynb#All-formulas), [Q2](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # $\operatorname{rint}$ rounds to the nearest integer. A **tie** ($k + \tfrac12$ with an integer $k$) goes to the even neighbor. $\operatorname{clamp}$ replaces what is less than $q_{\min}$ by $q_{\min}$, and what is more than $q_{\max}$ by $q_{\max}$. This is also the definition of QuantizeLinear and DequantizeLinear in the ONNX specification ([ONNX, 2024](references.ipynb)).

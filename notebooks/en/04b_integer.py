@@ -323,11 +323,11 @@ for name, data in (("weight", w), ("input", x_train)):
 # $$
 # K \le \left\lfloor \frac{2^{B-1} - 1}{a_1 a_2} \right\rfloor
 # $$
+#
+# [[I4](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # How wide the accumulator is depends on the number of terms. Let students write the inequality.
-#
-# [[I4](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Two kinds of factors must be kept apart. Term 1 multiplies **codes** $q$, at most 128 in magnitude. The four terms together are $\sum (q_1 - z_1)(q_2 - z_2)$, where $q - z$ is the difference of two codes, and can be as large as 255, a 9-bit number.
@@ -387,11 +387,11 @@ for name, left, right in (("8 bits", u8, s8), ("7-bit input", u8 // 2, s8),
 # $$
 # q_3 = \operatorname{clamp}\bigl(z_3 + \operatorname{rint}(M \cdot \mathrm{acc}),\ q_{\min},\ q_{\max}\bigr), \qquad M = \frac{s_1 s_2}{s_3}
 # $$
+#
+# [[I3](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # This step is requantization. Ask why one does not simply divide.
-#
-# [[I3](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # This step is **requantization**. Rounding the bias has an error of at most half of $s_1 s_2$, which is only $M/2$ in codes of the output; $M$ is usually far below 1, so it can be neglected.

@@ -251,11 +251,11 @@ sheet.show("01b_rate_distortion-levels", **outermost)
 # $$
 # \mathbb{E}[\hat x\, e] = 0, \qquad \mathbb{E}[x\,e] = \mathbb{E}[(\hat x + e)\,e] = \sigma_q^2
 # $$
+#
+# 〔[N12](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 这句话在教科书里常见。请学生用质心条件推出相反的结论。
-#
-# 〔[N12](06_summary.ipynb#公式总表)〕
 
 # %% [markdown]
 # 这句话不成立：只要 $\sigma_q^2 > 0$，就有 $\mathbb{E}[x\,e] > 0$。和误差不相关的是输出 $\hat x$，不是输入 $x$。由此还有 $\mathbb{E}[\hat x^2] = \mathbb{E}[x\,\hat x] = \mathbb{E}[x^2] - \sigma_q^2$，也就是说，最优量化器输出的功率比输入略小。

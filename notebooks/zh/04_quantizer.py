@@ -64,11 +64,11 @@ def integer_quantizer(scale, zero, qmin, qmax):
 # q = \operatorname{clamp}\!\left(\operatorname{rint}\!\left(\frac{x}{s}\right) + z,\ q_{\min},\ q_{\max}\right), \qquad
 # \hat x = s\,(q - z)
 # $$
+#
+# 〔[Q1](06_summary.ipynb#公式总表)，[Q2](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 把三步写成三行，编号。后面每一个错误都能说成“哪一步放错了”。
-#
-# 〔[Q1](06_summary.ipynb#公式总表)，[Q2](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # $\operatorname{rint}$ 舍入到最近的整数，恰为**半整数**（$k + \tfrac12$，$k$ 是整数）时取相邻的偶数；$\operatorname{clamp}$ 把小于 $q_{\min}$ 的值换成 $q_{\min}$，大于 $q_{\max}$ 的值换成 $q_{\max}$。这也是 ONNX 算子规范里 QuantizeLinear 和 DequantizeLinear 的定义（[ONNX，2024](references.ipynb)）。

@@ -323,11 +323,11 @@ for name, data in (("weight", w), ("input", x_train)):
 # $$
 # K \le \left\lfloor \frac{2^{B-1} - 1}{a_1 a_2} \right\rfloor
 # $$
+#
+# 〔[I4](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 累加器多少位，取决于加几项。请学生写出不等式。
-#
-# 〔[I4](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 这里要分清两种因子。第 1 项乘的是**编码** $q$，绝对值不超过 128；四项合起来等于 $\sum (q_1 - z_1)(q_2 - z_2)$，里面的 $q - z$ 是两个编码之差，绝对值可以达到 255，是一个 9 位的数。
@@ -387,11 +387,11 @@ for name, left, right in (("8 bits", u8, s8), ("7-bit input", u8 // 2, s8),
 # $$
 # q_3 = \operatorname{clamp}\bigl(z_3 + \operatorname{rint}(M \cdot \mathrm{acc}),\ q_{\min},\ q_{\max}\bigr), \qquad M = \frac{s_1 s_2}{s_3}
 # $$
+#
+# 〔[I3](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 这一步叫重新量化。问：为什么不直接除？
-#
-# 〔[I3](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 这一步叫**重新量化**（requantization）。偏置舍入的误差不超过半个 $s_1 s_2$，折合成输出的编码只有 $M/2$，而 $M$ 通常远小于 1，所以可以忽略。

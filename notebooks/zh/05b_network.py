@@ -340,7 +340,7 @@ curves.show("network-bits", float=f"{float_points:.1f}", **lowest)
 # 2. 右图是输出的 SQNR。每减少一位，输出的 SQNR 降多少？到 4 位时已经降了二十多分贝，准确率为什么几乎不变？
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 每拖一格先预测准确率，看谁最先发现“悬崖”在几位。
+# 每拖一位先预测准确率，看谁最先发现“悬崖”在几位。
 
 # %%
 def evaluate(bits, symmetric, granularity):
