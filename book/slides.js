@@ -32,7 +32,8 @@
   function fit() {
     const slide = Reveal.getCurrentSlide();
     slide.classList.remove(...SMALLER);
-    slide.classList.add('answered'); // its fragments have their room, shown or not
+    // Its fragments have their room, shown or not.
+    slide.classList.toggle('answered', slide.querySelector('.fragment') !== null);
     for (const smaller of SMALLER) if (!fits(slide)) slide.classList.add(smaller);
     answered();
   }

@@ -492,7 +492,7 @@ for full_range in (False, True):
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Guess the fate of the other 9999 first, then drag. Stop at each doubling, and let students call out by how many decibels the SQNR fell.
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 explore.outlier(samples.distribution("normal"), bits=8, symmetric=True)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -612,12 +612,12 @@ table("method | 4 bits: range | clipped | dB | 8 bits: range | clipped | dB", ro
 # %% [markdown] slideshow={"slide_type": "notes"}
 # `mse` is highest at both bit widths. No wonder: the SQNR is just what it aims at, and 100% is among its candidates, so it cannot be below `minmax`. At 8 bits `minmax` comes second: the step is fine enough, and clipping much costs more than it gains. `entropy` is only 0.2 dB behind at 4 bits, and far behind at 8. SQNR is not its aim, and a fair comparison looks at the accuracy of a network (in the table of section 5). `percentile` leaves out 0.1%, but less than 0.1% is really clipped, because numbers within half a step outside the outermost reconstructed value still round to it, and on the negative side there is the code $-8$ besides.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "notes"}
 # ### The best range depends on the bit width
 #
 # Now take Gaussian data without outliers, from 2 to 8 bits. Do the ranges that the methods choose change with the bit width?
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 rows = []
 for bits in (2, 4, 6, 8):
     row = [bits]

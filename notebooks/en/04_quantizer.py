@@ -465,7 +465,7 @@ print("quantcore", integer_quantizer(1.0, 5, 0, 255).dequantize(stored).tolist()
 #
 # </details>
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 explore.staircase(bits=3, symmetric=False)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

@@ -170,7 +170,7 @@ for bits in (8, 6, 4, 3, 2):
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Before each kind of data predict whether the SQNR rises or falls.
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 explore.shapes(bits=4, symmetric=True)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -263,7 +263,7 @@ for name, bits, options in (
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Watch the palest row first, then switch to one scale a channel.
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 explore.granularity(w[:, :64].contiguous(), bits=4, symmetric=True)
 
 # %% [markdown] slideshow={"slide_type": "notes"}

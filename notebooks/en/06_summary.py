@@ -270,7 +270,7 @@ verify([
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Only for a class that read 01b.
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 fine = with_step(0.1, 0, -128, 127)
 rate, mse = entropy(fine.quantize(normal)), (normal - fine(normal)).square().mean().item()
 best, x_best = lloyd_max(8, "normal"), normal.double()
@@ -282,7 +282,7 @@ coded = [(entropy(q.quantize(normal)), (normal - q(normal)).square().mean().item
 fixed = [(log2(levels), lloyd_max(levels, "normal").mse) for levels in (2, 4, 8, 16, 32, 64)]
 gaps = [10 * log10(d / gaussian_distortion(r)) for r, d in coded + fixed]
 
-# %% tags=["fold"] slideshow={"slide_type": "skip"}
+# %% tags=["fold"]
 four_symbols = torch.tensor([0] * 4 + [1] * 2 + [2, 3])
 verify([
     ("N11 Lloyd-Max, 8 levels (Max 1960)", 0.0345, best.mse, 1e-4),
@@ -787,7 +787,7 @@ for name, v, x_hat, predicted in cases:
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # At the end let one student tell the whole course from this picture, in 3 minutes.
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 explore.quantization(samples.distribution("normal"))
 
 # %% [markdown] slideshow={"slide_type": "slide"}

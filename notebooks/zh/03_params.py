@@ -492,7 +492,7 @@ for full_range in (False, True):
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 先猜其余 9999 个数的命运，再拖。每翻一倍停一下，让学生报出 SQNR 少了几分贝。
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 explore.outlier(samples.distribution("normal"), bits=8, symmetric=True)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -612,12 +612,12 @@ table("method | 4 bits: range | clipped | dB | 8 bits: range | clipped | dB", ro
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 两种位宽都是 `mse` 最高。这并不奇怪：SQNR 正是它的目标，而且 100% 也在候选之中，所以不会低于 `minmax`。8 位时第二名是 `minmax`：步长已经够细，截断多了得不偿失。`entropy` 4 位时只差 0.2 dB，8 位时却低得多；SQNR 不是它的目标，要公平地比较，应当看网络的准确率（第 5 节的表）。`percentile` 舍去 0.1%，实际截断的却不到 0.1%，因为最外的重建值以外半个步长以内的数，仍然舍入到这个重建值，负的一侧还多一个编码 $-8$。
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "notes"}
 # ### 最佳截断范围随位宽而变
 #
 # 再换成没有离群值的高斯数据，从 2 位到 8 位。各种方法选的范围会随位宽变吗？
 
-# %% tags=["fold"]
+# %% tags=["fold"] slideshow={"slide_type": "skip"}
 rows = []
 for bits in (2, 4, 6, 8):
     row = [bits]

@@ -170,7 +170,7 @@ for bits in (8, 6, 4, 3, 2):
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 换一种数据之前先预测 SQNR 是升还是降。
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 explore.shapes(bits=4, symmetric=True)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -263,7 +263,7 @@ for name, bits, options in (
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 先盯住最浅的一行，再切换到逐通道。
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 explore.granularity(w[:, :64].contiguous(), bits=4, symmetric=True)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
