@@ -56,7 +56,7 @@ def write_book(folder: Path, edition: str = "zh", **chapters) -> Path:
     source.mkdir(parents=True, exist_ok=True)
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "book", folder / "book", ignore=ignore, dirs_exist_ok=True)
-    for name in ("book.toml", "notebooks/build.py"):
+    for name in ("book.toml", *(f"notebooks/{name}.py" for name in ("build", "pace", "tags"))):
         shutil.copyfile(ROOT / name, folder / name)
     for name, cells in chapters.items():
         nbformat.write(new_notebook(cells=list(cells)), source / f"{name}.ipynb")

@@ -87,18 +87,24 @@ def test_links_to_notebooks_lead_to_pages(before, after):
     assert preprocess.LINK.sub(preprocess.to_page, before) == after
 
 
-def links_with(address):
+def links_with(address, deck=False):
     config = {
         "output": {"html": {"git-repository-url": address}},
         "preprocessor": {"notebooks": {"branch": "main"}},
     }
-    return preprocess.notebook_links("01_a.ipynb", Path("notebooks/zh"), words.ours("zh"), config)
+    return preprocess.notebook_links(
+        "01_a.ipynb", Path("notebooks/zh"), words.ours("zh"), config, deck
+    )
 
 
 @pytest.mark.parametrize("address", [None, "", "https://example.org/owner/name"])
 def test_no_link_to_a_host_without_a_repository(address):
     assert links_with(address).count("<a ") == 1
     assert '<a href="01_a.ipynb" download>' in links_with(address)
+
+
+def test_a_chapter_with_slides_leads_to_them():
+    assert '<a href="slides/01_a.html">' in links_with(None, deck=True)
 
 
 def test_links_to_colab_and_binder():
