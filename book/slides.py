@@ -69,6 +69,7 @@ def deck(notebook, name: str, drawn: dict, language: str) -> str:
     exporter = SlidesExporter(
         config=Config(),
         template_file="slides.html.j2",
+        exclude_anchor_links=True,  # their addresses are not those of the headings
         extra_template_paths=[str(Path(__file__).parent)],
     )
     exporter.register_filter("picture", picture)
@@ -76,10 +77,11 @@ def deck(notebook, name: str, drawn: dict, language: str) -> str:
         "words": said,
         "language": language,
         "deck_title": title[1] if title else name,
-        "policy": (Path(__file__).parent / "theme/head.hbs").read_text("utf-8"),
         "chapter": f"../{name}.html",
     }
-    return exporter.from_notebook_node(notebook, resources)[0]
+    # nbconvert writes every tag anew; the policy is to be the one of the other pages.
+    policy = (Path(__file__).parent / "theme/head.hbs").read_text("utf-8")
+    return exporter.from_notebook_node(notebook, resources)[0].replace("<!-- policy -->", policy)
 
 
 def to_book(link: re.Match, name: str) -> str:

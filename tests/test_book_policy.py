@@ -104,9 +104,10 @@ def hostile(monkeypatch):
     return data["text/html"]
 
 
-# What course.js, which fetches the frames of the book's figures, looks for on mdBook's pages.
+# What course.js looks for on mdBook's pages; frames.js fetches the frames of their figures.
 AROUND = f"""<div id=mdbook-menu-bar><div class=right-buttons></div></div>
 <script>const path_to_root = '', courseWords = {{}};</script>
+<script src="{(ROOT / "book/frames.js").as_uri()}"></script>
 <script src="{(ROOT / "book/course.js").as_uri()}"></script>"""
 
 
