@@ -26,7 +26,8 @@ def repository(tmp_path, monkeypatch):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("notebooks/zh", "tests", "quantcore"):
         (tmp_path / name).mkdir(parents=True)
-    shutil.copy(ROOT / "notebooks/copies.py", tmp_path / "notebooks")
+    for name in ("copies.py", "tags.py"):  # the second is imported by the first
+        shutil.copy(ROOT / "notebooks" / name, tmp_path / "notebooks")
     for name in ("00_start.ipynb", NAME):
         write_chapter(tmp_path, name, "1 + 1")
     (tmp_path / "notebooks/zh/SUMMARY.md").touch()
