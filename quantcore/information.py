@@ -7,6 +7,7 @@ entropy and rate are in bits per value.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -20,7 +21,7 @@ from .checks import (
     require_number,
     require_number_or_tensor,
 )
-from .pieces import squared_sum
+from .pieces import PIECE, squared_sum
 from .quantizer import UniformQuantizer
 
 
@@ -50,21 +51,27 @@ def sqnr_db(x: Tensor, x_hat: Tensor) -> float:
     require_float_tensor(x_hat, "x_hat")
     if x.shape != x_hat.shape:
         raise ValueError(f"x_hat: expected x's shape {tuple(x.shape)}, found {tuple(x_hat.shape)}")
-    x, x_hat = x.detach().double(), x_hat.detach().double()
-    if not (x.isfinite().all() and x_hat.isfinite().all()):
+    ends = torch.stack([*x.detach().aminmax(), *x_hat.detach().aminmax()]).double()
+    if not ends.isfinite().all():
         raise ValueError("x, x_hat: found NaN or infinite values; SQNR is defined for finite ones")
-    error = x - x_hat
-    if not error.isfinite().all():  # the difference of the halves is
-        x, error = x / 2, x / 2 - x_hat / 2
-    return _ratio_db(_power_db(x), _power_db(error))
+    # Where a difference could overflow, that of the halves does not.
+    unit = 2 if ends.abs().max() > torch.finfo(torch.float64).max / 2 else 1
+    parts = [t.detach().flatten().split(PIECE) for t in (x, x_hat)]
+
+    def errors() -> Iterator[Tensor]:
+        return (a.double() / unit - b.double() / unit for a, b in zip(*parts, strict=True))
+
+    signal_db = _power_db(lambda: (part.double() / unit for part in parts[0]))
+    return _ratio_db(signal_db, _power_db(errors))
 
 
-def _power_db(x: Tensor) -> float:
+def _power_db(parts: Callable[[], Iterator[Tensor]]) -> float:
     """10 log10 Σ x², in units of the largest magnitude: no square overflows or vanishes."""
-    peak = x.abs().max().item()
+    peak = max(part.abs().max().item() for part in parts())
     if peak == 0:
         return -math.inf
-    return 10 * math.log10((x / peak).square().sum().item()) + 20 * math.log10(peak)
+    total = sum((part / peak).square().sum().item() for part in parts())
+    return 10 * math.log10(total) + 20 * math.log10(peak)
 
 
 def _ratio_db(signal_db: float, noise_db: float) -> float:

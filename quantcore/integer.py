@@ -32,10 +32,10 @@ def pack_int4(codes: Tensor) -> Tensor:
     _require_dtype(codes, "codes", torch.int8, torch.uint8)
     scheme = QuantizationScheme.from_bits(4, signed=codes.dtype == torch.int8)
     require_codes(codes, scheme.qmin, scheme.qmax, "codes")
-    flat = codes.flatten()
-    nibbles = (flat & 0xF).to(torch.uint8)
-    nibbles = torch.cat([nibbles, nibbles.new_zeros(flat.numel() % 2)]).view(-1, 2)
-    return nibbles[:, 0] | (nibbles[:, 1] << 4)
+    flat = codes.flatten().view(torch.uint8)  # the same bits
+    packed, second = flat[::2] & 0xF, flat[1::2] << 4
+    packed[: len(second)] |= second
+    return packed
 
 
 def unpack_int4(packed: Tensor, shape: tuple[int, ...], signed: bool = True) -> Tensor:
@@ -60,12 +60,9 @@ def unpack_int4(packed: Tensor, shape: tuple[int, ...], signed: bool = True) -> 
         raise ValueError(
             f"shape: {tuple(shape)} needs {(count + 1) // 2} bytes, found {packed.numel()}"
         )
-    flat = packed.flatten()
-    codes = torch.stack([flat & 0xF, flat >> 4], dim=-1).flatten()[:count].view(shape)
-    if not signed:
-        return codes
-    codes = codes.to(torch.int8)
-    return torch.where(codes > 7, codes - 16, codes)
+    flat = packed.flatten().view(torch.int8 if signed else torch.uint8)
+    # Moved up and down again, the low nibble loses the high one; int8 repeats its sign bit.
+    return torch.stack([flat << 4 >> 4, flat >> 4], dim=-1).flatten()[:count].view(shape)
 
 
 def _require_dtype(t: Tensor, name: str, *dtypes: torch.dtype) -> None:

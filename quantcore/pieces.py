@@ -1,8 +1,9 @@
 """Large tensors, piece by piece: all operations on one piece, while the processor's cache holds it.
 
-Nothing here is mathematics: `fake_quantize` computes s · clamp(rint(x/s), low, high), and
-`squared_sum` Σ x², as the plain lines would. They would read and write memory once for each
-operation, and for large tensors memory is what takes the time (`make bench` measures it).
+Nothing here is mathematics: `quantize` computes clamp(rint(x/s) + z, low, high), `fake_quantize`
+s · clamp(rint(x/s), low, high), and `squared_sum` Σ x², as the plain lines would. They would read
+and write memory once for each operation, and hold a second tensor of x's size meanwhile; for
+large tensors memory is what takes the time (`make bench` measures it).
 """
 
 from __future__ import annotations
@@ -14,9 +15,24 @@ import torch
 from torch import Tensor
 
 from .checks import compute_dtype
-from .schemes import rint
+from .schemes import rint, unclamped_codes
 
 PIECE = 2**19  # how many values are taken through all operations before the next ones
+
+
+def quantize(
+    x: Tensor, scale: Tensor, zero_point: Tensor, low: int, high: int, out: Tensor
+) -> bool:
+    """Write clamp(rint(x/s) + z, low, high) into `out`; returns whether x held a NaN.
+
+    scale, zero_point: shaped to broadcast against x. out: codes, laid out like x.
+    """
+    nan = False
+    for piece, q, s, z in _pieces(x, out, scale, zero_point):
+        codes = unclamped_codes(piece, s, z).clamp_(low, high)
+        nan = nan or has_nan(codes)  # it goes through all of this, and nothing else makes one
+        q.copy_(codes)
+    return nan
 
 
 def fake_quantize(
@@ -29,7 +45,7 @@ def fake_quantize(
     nan = False
     for piece, y, s, lo, hi in _pieces(x, out, scale, low, high):
         rint(torch.div(piece, s, out=y), out=y).clamp_(lo, hi).mul_(s)
-        nan = nan or has_nan(y)  # it goes through all of this, and nothing else makes one
+        nan = nan or has_nan(y)
     return nan
 
 

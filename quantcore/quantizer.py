@@ -59,10 +59,12 @@ class UniformQuantizer:
         does not fit the layout.
         """
         p = self.params
-        unclamped = self._unclamped(x).detach()
-        if unclamped.isnan().any():
+        scale, zero_point = self.layout(x)
+        codes = torch.empty_like(x, dtype=p.dtype, requires_grad=False)
+        values = x.detach().to(scale.dtype)
+        if pieces.quantize(values, scale, zero_point, p.qmin, p.qmax, codes):
             raise _nan_error(x)
-        return unclamped.clamp(p.qmin, p.qmax).to(p.dtype)
+        return codes
 
     def dequantize(self, q: Tensor) -> Tensor:
         """Map codes to real values: s (q - z), in the scale's dtype and q's shape.
@@ -123,12 +125,9 @@ class UniformQuantizer:
 
     def in_range(self, x: Tensor) -> Tensor:
         """Where the unclamped code of `x` lies in [qmin, qmax]: a bool tensor of x's shape."""
-        unclamped = self._unclamped(x)
-        return (unclamped >= self.params.qmin) & (unclamped <= self.params.qmax)
-
-    def _unclamped(self, x: Tensor) -> Tensor:
         scale, zero_point = self.layout(x)
-        return unclamped_codes(x.to(scale.dtype), scale, zero_point)
+        unclamped = unclamped_codes(x.to(scale.dtype), scale, zero_point)
+        return (unclamped >= self.params.qmin) & (unclamped <= self.params.qmax)
 
     def layout(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Scale and zero point of each value of x, shaped to broadcast against it."""

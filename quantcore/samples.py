@@ -28,16 +28,15 @@ def distribution(shape: str, n: int = 10_000, seed: int = 0) -> Tensor:
     if shape not in SHAPES:
         raise ValueError(f"shape: {shape!r} is not known; use one of {list(SHAPES)}")
     generator = torch.Generator().manual_seed(seed)
-    u = torch.rand(n, generator=generator, dtype=torch.float64)
-    u = u.clamp(1e-12, 1 - 1e-12)
+    u = torch.rand(n, generator=generator, dtype=torch.float64).clamp_(1e-12, 1 - 1e-12)
     if shape == "uniform":
         x = (2 * u - 1) * 3**0.5
     elif shape == "laplace":
         x = -(0.5**0.5) * (u - 0.5).sign() * torch.log1p(-2 * (u - 0.5).abs())
     else:
-        x = torch.special.ndtri(u)
+        x = torch.special.ndtri(u, out=u)  # in its place: ten million take 80 MB
     if shape == "relu":
-        x = x.clamp_min(0)
+        x.clamp_min_(0)
     if shape == "outliers":
         x[::1000] *= 20
     return x.float()
