@@ -139,15 +139,22 @@ exercises.predict("layer-mib")
 # The next cell computes this by the formula, and then measures the memory that the tensors really take. torch has no 4-bit type for ordinary arithmetic (`torch.int4` is a placeholder, and still takes a byte for each element), so `pack_int4` has to **pack** the int4 codes two by two into bytes. Without packing, int4 is as large as int8.
 
 # %% slideshow={"slide_type": "fragment"}
-w = torch.randn(4096, 4096, generator=torch.Generator().manual_seed(0)).to(device)
-p8, p4 = (QuantizationParams.from_tensor(w, QuantizationScheme.from_bits(b)) for b in (8, 4))
-q8, q4 = UniformQuantizer(p8).quantize(w), UniformQuantizer(p4).quantize(w)
-stored = {"float32": (w, 32), "int8": (q8, 8), "int4": (pack_int4(q4), 4)}
+def layer():
+    """Its weights in float32, and their codes of 8 and of 4 bits."""
+    w = torch.randn(4096, 4096, generator=torch.Generator().manual_seed(0)).to(device)
+    schemes = QuantizationScheme.INT8, QuantizationScheme.INT4
+    quantizers = (UniformQuantizer(QuantizationParams.from_tensor(w, s)) for s in schemes)
+    return w, *(quantizer.quantize(w) for quantizer in quantizers)
 
-print("storage   bytes predicted   bytes measured")
-for name, (t, b) in stored.items():
-    print(f"{name:7} {w.numel() * b // 8:17,} {t.nbytes:16,}")
-print(f"int4, not packed {q4.nbytes:24,}")
+
+def sizes(w, q8, q4):
+    print("storage   bytes predicted   bytes measured")
+    for name, t, b in ("float32", w, 32), ("int8", q8, 8), ("int4", pack_int4(q4), 4):
+        print(f"{name:7} {w.numel() * b // 8:17,} {t.nbytes:16,}")
+    print(f"int4, not packed {q4.nbytes:24,}")
+
+
+sizes(*layer())  # no name keeps the layer, so its memory is free again
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Are fewer bytes always faster
@@ -164,30 +171,36 @@ print(f"int4, not packed {q4.nbytes:24,}")
 # 4. multiply int8 by int8, and accumulate in int32.
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
-def milliseconds(stmt, v):
-    timer = Timer(stmt, globals=globals() | {"v": v}, num_threads=torch.get_num_threads())
+def milliseconds(stmt, **tensors):
+    timer = Timer(stmt, globals=globals() | tensors, num_threads=torch.get_num_threads())
     return timer.blocked_autorange(min_run_time=0.2).median * 1e3
 
 
-packed, _ = stored["int4"]
-codes = torch.ones(32, 4096, dtype=torch.int8, device=device)
-ways = {
-    "1 float32 weights": ("w @ v", w),
-    "2 int8 -> float32": ("q8.float().mul_(0.04) @ v", q8),
-    "3 int4 -> float32": ("unpack_int4(packed, w.shape).float().mul_(0.04) @ v", packed),
-}
+def intensity(t, vectors):
+    return 2 * 4096**2 * vectors / t.nbytes
+
+
+def times(what, stmt, t):
+    print(f"{what:17} {intensity(t, 1):9.1f} {intensity(t, 32):9.1f}", end="")
+    for n in (1, 32):
+        print(f"{milliseconds(stmt, t=t, v=torch.randn(4096, n, device=device)):13.2f}", end="")
+    print()
 
 # %% tags=["fold", "nbval-ignore-output"] slideshow={"slide_type": "skip"}
 # Times belong to the machine, so this output is not compared.
 print("                    operations per byte            time, ms")
 print("vectors                   1        32            1           32")
-for what, (stmt, t) in ways.items():
-    print(f"{what:17} {2 * w.numel() / t.nbytes:9.1f} {64 * w.numel() / t.nbytes:9.1f}", end="")
-    for n in (1, 32):
-        print(f"{milliseconds(stmt, torch.randn(4096, n, device=device)):13.2f}", end="")
-    print()
-ms = milliseconds("torch._int_mm(v, q8.T)", codes)
-print(f"4 int8 arithmetic {'-':>9} {64 * w.numel() / q8.nbytes:9.1f} {'-':>12} {ms:12.2f}")
+w, q8, q4 = layer()
+times("1 float32 weights", "t @ v", w)
+del w  # what is not needed any more goes
+times("2 int8 -> float32", "t.float().mul_(0.04) @ v", q8)
+q4 = pack_int4(q4)
+times("3 int4 -> float32", "unpack_int4(t, (4096, 4096)).float().mul_(0.04) @ v", q4)
+del q4
+codes = torch.ones(32, 4096, dtype=torch.int8, device=device)
+ms = milliseconds("torch._int_mm(v, t.T)", t=q8, v=codes)
+print(f"4 int8 arithmetic {'-':>9} {intensity(q8, 32):9.1f} {'-':>12} {ms:12.2f}")
+del q8
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Ways 2 and 3 move fewer bytes, and yet are usually **slower** than way 1, with way 3 the slowest. They first write a float32 copy of the weights to memory, and then do the same float multiplication. A real inference engine uses **kernel fusion**: the codes are unpacked and dequantized after they have been read into registers, and multiplied right there. The float32 weights never go back to memory. Only then is the saved time really saved.
@@ -582,22 +595,23 @@ def down(x, step):
 
 values = samples.distribution("normal", 2 * 10**6).to(device)
 tenths = torch.full_like(values, 0.1)
-sums = {  # the error of one value has this mean and this standard deviation
-    "1 normal, nearest": (values - nearest(values, 1.0), 0, 12**-0.5),
-    "2 normal, down": (values - down(values, 1.0), 0.5, 12**-0.5),
-    "3 tenths, nearest": (tenths - nearest(tenths, 1.0), 0.1, 0),
-    "4 tenths, stochastic": (tenths - stochastic(tenths, 1.0), 0, 0.3),
+sums = {  # the values, their rounding, and the mean and standard deviation of one error
+    "1 normal, nearest": (values, nearest, 0, 12**-0.5),
+    "2 normal, down": (values, down, 0.5, 12**-0.5),
+    "3 tenths, nearest": (tenths, nearest, 0.1, 0),
+    "4 tenths, stochastic": (tenths, stochastic, 0, 0.3),
 }
 
 # %% tags=["predict"] slideshow={"slide_type": "fragment"}
 counts = (1, 100, 10_000)
 print("rms of the sum of    " + "".join(f"{f'{n} terms':>21}" for n in counts))
 print(f"{'':21}" + "  predicted  measured" * 3)
-for name, (e, mean, deviation) in sums.items():
+for name, (x, rounded, mean, deviation) in sums.items():
+    e = x - rounded(x, 1.0)
     print(f"{name:21}", end="")
     for n in counts:
         predicted = math.hypot(n * mean, n**0.5 * deviation)
-        measured = power(e.double().view(-1, n).sum(1)) ** 0.5
+        measured = power(e.view(-1, n).sum(1, dtype=torch.float64)) ** 0.5
         print(f"{predicted:11.2f} {measured:9.2f}", end="")
     print()
 
@@ -707,8 +721,7 @@ def formula_db(bits, loading):
     return 10 * math.log10(3 * 4**bits / loading**2)
 
 
-phase = 2 * torch.pi * (torch.arange(10**6, dtype=torch.float64) + 0.5) / 10**6
-sine = torch.sin(phase).to(device)
+sine = torch.sin(2 * torch.pi * (torch.arange(10**6).double() + 0.5) / 10**6).float().to(device)
 three = {"uniform": (data["uniform"], 3**0.5, 1), "sine": (sine, 2**0.5, 0.5**0.5)}
 three |= {"normal": (normal, 4.0, 1)}  # values, loading factor, sigma
 
