@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script too
 
 from book import words
 from notebooks.build import CHECK
-from notebooks.copies import NAMES, fresh
+from notebooks.copies import NAMES, editions, fresh
 
 ROOT = Path(__file__).parents[1]
 NAME = "quantization-class"
@@ -141,12 +141,11 @@ def front(book: Path, editions: list[str]) -> str:
 
 def main() -> None:
     """Write everything; the book must have been built."""
-    editions = sorted(path.parent.name for path in ROOT.glob("notebooks/[!.]*/SUMMARY.md"))
-    book = ROOT / "_book"
-    missing = [e for e in editions if not (book / e / "index.html").exists()]
+    book, found = ROOT / "_book", editions()
+    missing = [edition for edition in found if not (book / edition / "index.html").exists()]
     if missing:
         sys.exit(f"build the book first, as `make class` does: no _book/{missing[0]}")
-    print(write_class(ROOT / "_class", book, editions).relative_to(ROOT))
+    print(write_class(ROOT / "_class", book, found).relative_to(ROOT))
 
 
 if __name__ == "__main__":

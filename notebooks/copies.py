@@ -22,11 +22,16 @@ from ipykernel.kernelspec import get_kernel_dict
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script too
 
-from notebooks.tags import INSTRUCTOR, tags
+from notebooks.tags import for_readers
 
 ROOT = Path(__file__).parents[1]
 NAMES = {"zh": "中文", "en": "English"}  # of the editions, each in its own language
 GIVEN = ".given.json"  # in the folder of the copies: file name → digest of what was put there
+
+
+def editions() -> list[str]:
+    """The names of the editions' folders."""
+    return sorted(path.parent.name for path in ROOT.glob("notebooks/[!.]*/SUMMARY.md"))
 
 
 def fresh(chapter: Path) -> nbformat.NotebookNode:
@@ -35,7 +40,7 @@ def fresh(chapter: Path) -> nbformat.NotebookNode:
     And with links to the other editions, which stand in a copy alone: the book has a switch.
     """
     notebook = nbformat.read(chapter, as_version=4)
-    notebook.cells = [c for c in notebook.cells if INSTRUCTOR not in tags(c)]
+    notebook.cells = for_readers(notebook.cells)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -132,12 +137,11 @@ def shown(path: Path) -> str:
 
 def main(arguments: list[str]) -> None:
     """Update the copies of an edition, or of every edition; or reset one of them."""
-    editions = sorted(path.parent.name for path in ROOT.glob("notebooks/[!.]*/SUMMARY.md"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("edition", nargs="?", choices=editions)
+    parser.add_argument("edition", nargs="?", choices=editions())
     parser.add_argument("--reset", metavar="CHAPTER", nargs="?", const="")
     options = parser.parse_args(arguments)
-    for edition in [options.edition] if options.edition else editions:
+    for edition in [options.edition] if options.edition else editions():
         copies = Copies(edition)
         if options.reset is None:
             copies.update()

@@ -11,6 +11,11 @@ def tags(cell) -> list[str]:
     return cell.metadata.get("tags", [])
 
 
+def for_readers(cells: list) -> list:
+    """The cells without the instructor's."""
+    return [cell for cell in cells if INSTRUCTOR not in tags(cell)]
+
+
 def slide_type(cell) -> str:
     """Its slide_type; - where it goes on with the slide before it."""
     return cell.metadata.get("slideshow", {}).get("slide_type", "-")
