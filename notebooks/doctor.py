@@ -22,10 +22,14 @@ PORT = 8888  # JupyterLab's first choice
 Found = tuple[bool, str, str]  # whether it is well, what was found, what to do
 
 
+def project() -> dict:
+    """What pyproject.toml says of the package."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
 def python() -> Found:
     """The version of Python."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    least = re.search(r"[\d.]+", project["requires-python"])
+    least = re.search(r"[\d.]+", project()["requires-python"])
     assert least
     well = sys.version_info[:2] >= tuple(int(part) for part in least[0].split("."))
     number = ".".join(map(str, sys.version_info[:3]))
@@ -36,9 +40,8 @@ def packages() -> Found:
     """The packages that the chapters need, in the versions that pyproject.toml allows."""
     from packaging.requirements import Requirement
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    wrong = []
-    needed = project["dependencies"] + project["optional-dependencies"]["lab"]
+    wrong, about = [], project()
+    needed = about["dependencies"] + about["optional-dependencies"]["lab"]
     for need in map(Requirement, needed):
         try:
             if (found := version(need.name)) not in need.specifier:

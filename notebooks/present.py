@@ -57,7 +57,7 @@ def set_up(notebook: nbformat.NotebookNode) -> list[int]:
 
 
 def copy(edition: str, name: str) -> Path:
-    """A new copy of the chapter in my/class, for this class alone."""
+    """A new copy of the chapter, my/EDITION/NAME-class.ipynb, for this class alone."""
     chapter = ROOT / "notebooks" / edition / f"{name}.ipynb"
     if not chapter.exists():
         known = ", ".join(sorted(p.stem for p in chapter.parent.glob("[0-9]*.ipynb")))
