@@ -14,6 +14,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+import nbformat
+
 VERSION = 1  # of the records' form
 PACKAGES = ("torch", "numpy", "matplotlib", "ipywidgets", "pillow", "scikit-learn")
 
@@ -43,6 +45,12 @@ def read(record: Path) -> dict:
         return json.loads(record.read_text("utf-8"))
     except (OSError, ValueError):
         return {"key": None, "outputs": [], "assets": {}}
+
+
+def give(outputs: list[list[dict]], cells: list) -> None:
+    """Give the code cells of a notebook their outputs from a record."""
+    for cell, own in zip(cells, outputs, strict=True):
+        cell.outputs = [nbformat.from_dict(output) for output in own]
 
 
 def write(record: Path, content: dict) -> None:

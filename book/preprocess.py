@@ -22,7 +22,7 @@ import nbformat
 
 from book import cache, formulas
 from book import words as catalogue
-from notebooks.tags import INSTRUCTOR, has_slides, tags
+from notebooks.tags import for_readers, has_slides
 
 ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 2  # notebooks executed side by side
@@ -113,8 +113,7 @@ def add_outputs(notebook, root: Path, source: Path, name: str) -> None:
             move_out(output, kept["assets"])
         cache.write(record, kept)
         how = f"executed in {time.perf_counter() - start:.1f} s"
-    for cell, outputs in zip(cells, kept["outputs"], strict=True):
-        cell.outputs = [nbformat.from_dict(output) for output in outputs]
+    cache.give(kept["outputs"], cells)
     sys.stderr.write(f"{source.name}/{name}: {how}\n")
 
 
@@ -206,7 +205,7 @@ def markdown(notebook, drawn: dict, links: str, words: dict[str, str]) -> str:
     from nbconvert import MarkdownExporter
     from traitlets.config import Config
 
-    notebook.cells = [c for c in notebook.cells if INSTRUCTOR not in tags(c)]
+    notebook.cells = for_readers(notebook.cells)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = LINK.sub(to_page, formulas.replace(cell.source, drawn))
@@ -268,12 +267,16 @@ def one_block(markup: str) -> str:
 
 
 def picture(output, kind: str) -> str:
-    """An image with its alt text and its size on the page."""
+    """An image, in a block of its own."""
+    return f'\n<div class="output">\n{image(output, kind, "assets", "loading=lazy")}\n</div>\n'
+
+
+def image(output, kind: str, assets: str, more: str) -> str:
+    """An image of the folder `assets`, with its alt text, its size in CSS pixels, and more."""
     about = output.metadata.get(kind, {})
     size = "".join(f' {k}="{about[k]}"' for k in ("width", "height") if k in about)
     alt = html.escape(about.get("alt", ""))
-    image = f'<img src="assets/{output.data[kind]}" alt="{alt}"{size} loading="lazy">'
-    return f'\n<div class="output">\n{image}\n</div>\n'
+    return f'<img src="{assets}/{output.data[kind]}" alt="{alt}"{size} {more}>'
 
 
 def notebook_links(path: str, source: Path, words: dict[str, str], config: dict, deck: bool) -> str:

@@ -7,7 +7,6 @@ notes, and so do the cells tagged instructor, which stand in no other page. The 
 begin with its minute. The outputs are those that the book has: no chapter is executed again.
 """
 
-import html
 import re
 import shutil
 from importlib.resources import files
@@ -16,7 +15,7 @@ from pathlib import Path
 import nbformat
 
 from book import cache, formulas, words
-from book.preprocess import LINK, to_page
+from book.preprocess import LINK, image, to_page
 from notebooks import pace
 from notebooks.tags import STARTS, has_slides, slide_type
 
@@ -47,8 +46,7 @@ def write(root: Path, pages: Path, source: Path, names: list[str], language: str
     for name, notebook in decks.items():
         record = cache.read(cache.path(root, source.name, name))
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        for cell, outputs in zip(code, record["outputs"], strict=True):
-            cell.outputs = [nbformat.from_dict(output) for output in outputs]
+        cache.give(record["outputs"], code)
         text = deck(notebook, name, drawn, language)
         (folder / f"{name}.html").write_text(text, "utf-8", newline="\n")
 
@@ -77,7 +75,6 @@ def deck(notebook, name: str, drawn: dict, language: str) -> str:
         "words": said,
         "language": language,
         "deck_title": title[1] if title else name,
-        "chapter": f"../{name}.html",
     }
     # nbconvert writes every tag anew; the policy is to be the one of the other pages.
     policy = (Path(__file__).parent / "theme/head.hbs").read_text("utf-8")
@@ -115,9 +112,6 @@ def say_where(notebook, drawn: dict, said: dict[str, str]) -> None:
         start += time
 
 
-def picture(output, form: str) -> str:
-    """An image of the book's, with its alt text and its size in pixels of CSS."""
-    about = output.metadata.get(form, {})
-    size = "".join(f' {k}="{about[k]}"' for k in ("width", "height") if k in about)
-    alt = html.escape(about.get("alt", ""))
-    return f'<img class="still" src="../assets/{output.data[form]}" alt="{alt}"{size}>'
+def picture(output, kind: str) -> str:
+    """An image, without a block."""
+    return image(output, kind, "../assets", 'class="still"')
