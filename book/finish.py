@@ -39,7 +39,7 @@ def main() -> None:
     pages = target / "html"
     serving = "live-reload-endpoint" in config["output"]["html"]
     paths = [c["path"] for c in chapters(context["book"]["items"])]
-    names = [f"{Path(path).stem}.html" for path in paths]
+    names = [Path(path).with_suffix(".html").as_posix() for path in paths]
     found = [path.removesuffix(".ipynb") for path in paths if path.endswith(".ipynb")]
 
     os.chdir(root)  # Windows removes no folder that somebody is in
