@@ -191,10 +191,10 @@ def times(what, stmt, t):
 print("                    operations per byte            time, ms")
 print("vectors                   1        32            1           32")
 w, q8, q4 = layer()
-times("1 float32 weights", "t @ v", w)
-del w  # what is not needed any more goes
-times("2 int8 -> float32", "t.float().mul_(0.04) @ v", q8)
 q4 = pack_int4(q4)
+times("1 float32 weights", "t @ v", w)
+del w  # nothing below needs it
+times("2 int8 -> float32", "t.float().mul_(0.04) @ v", q8)
 times("3 int4 -> float32", "unpack_int4(t, (4096, 4096)).float().mul_(0.04) @ v", q4)
 del q4
 codes = torch.ones(32, 4096, dtype=torch.int8, device=device)
@@ -594,7 +594,7 @@ def down(x, step):
 
 
 values = samples.distribution("normal", 2 * 10**6).to(device)
-tenths = torch.full_like(values, 0.1)
+tenths = torch.tensor(0.1, device=device).expand_as(values)
 sums = {  # the values, their rounding, and the mean and standard deviation of one error
     "1 normal, nearest": (values, nearest, 0, 12**-0.5),
     "2 normal, down": (values, down, 0.5, 12**-0.5),
