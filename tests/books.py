@@ -138,12 +138,15 @@ STATE = """figure => {
     });
     const at = chosen.reduce((sum, [index, count]) => sum * count + index, 0);
     const text = figure.querySelector('script[type="application/json"]').textContent;
-    const image = figure.querySelector('img');
+    const images = [...figure.querySelectorAll(':scope > .qc-panels img')], image = images[0];
     const frame = JSON.parse(text)[at];
+    const stretched = i => i.clientWidth / i.clientHeight / (i.naturalWidth / i.naturalHeight);
     return {
         values: chosen.map(c => c[2]), alt: image.alt, line: frame.line,
         shown: figure.querySelector('figcaption').textContent,
-        right: image.src === frame.src && image.alt === frame.alt, drawn: image.naturalWidth > 0,
+        right: images.every(i => i.src === frame.src) && image.alt === frame.alt,
+        drawn: image.naturalWidth > 0,
+        stretched: images.filter(i => i.clientHeight && Math.abs(stretched(i) - 1) > 0.02).length,
     };
 }"""
 LOADED = "f => f.querySelector('script[type=\"application/json\"]').textContent.length > 0"

@@ -77,7 +77,7 @@ LEFT_OVER = r"""() => {
         if (!box.width || !box.height || math.querySelector('merror'))
             found.push('empty formula: ' + math.outerHTML.slice(0, 90));
     }
-    for (const image of document.querySelectorAll('img'))
+    for (const image of document.querySelectorAll('img:not(.qc-panels > div + div > img)'))
         if (!image.alt.trim()) found.push('no alt text: ' + image.outerHTML.slice(0, 90));
     if (document.documentElement.scrollWidth > innerWidth)
         found.push(`scrolls sideways: ${document.documentElement.scrollWidth} of ${innerWidth}`);

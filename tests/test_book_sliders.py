@@ -9,12 +9,32 @@ from browser import needs_chromium
 
 def check_state(figure):
     """The figure shows the picture of what its controls say; returns the picture's alt text."""
-    figure.locator("img").evaluate("image => image.decode()")
+    figure.locator(".qc-panels > img").evaluate("image => image.decode()")
     state = figure.evaluate(STATE)
     assert state["right"] and state["drawn"] and state["line"] == state["shown"], state
+    assert not state["stretched"], state
     for value in set(state["values"]) - {"True", "False"}:
         assert f"= {value}" in state["alt"], state
     return state["alt"]
+
+
+# Of each panel of a figure with several side by side: it has a row of its own, the cut picture
+# leaves nothing of it out, and its letters, 16 CSS pixels where the picture has its whole width.
+PANELS = """figure => {
+    const [whole, ...parts] = figure.querySelector('.qc-panels').children;
+    return parts.map(part => {
+        const box = part.getBoundingClientRect(), image = part.firstChild.getBoundingClientRect();
+        const [left, width] = ['--left', '--part'].map(n => +part.style.getPropertyValue(n));
+        return {
+            alone: !whole.clientHeight && parts.every(p => p === part
+                || p.getBoundingClientRect().bottom <= box.top
+                || p.getBoundingClientRect().top >= box.bottom),
+            fits: Math.abs(box.left - image.left - left * image.width) < 1
+                && Math.abs(box.width - width * image.width) < 1,
+            letters: 16 * image.width / whole.getAttribute('width'),
+        };
+    });
+}"""
 
 
 def move(control):
@@ -45,7 +65,7 @@ def test_every_slider_shows_its_picture(book, visit, edition, name):
     page = visit.page
     page.goto((book / edition / f"{name}.html").as_uri())
     figures = page.locator(".qc-explorer")
-    before = [figure.locator("img").get_attribute("alt") for figure in figures.all()]
+    before = [figure.locator(".qc-panels > img").get_attribute("alt") for figure in figures.all()]
     for number, figure in enumerate(figures.all()):
         wait_for_frames(page, figure)
         seen = {check_state(figure)}
@@ -77,6 +97,9 @@ def test_sliders_answer_touch_on_a_phone_from_a_sub_path(site, browser, edition,
                     arg=[figure.element_handle(), before],
                 )
                 before = check_state(figure)
+            for panel in figure.evaluate(PANELS):
+                assert panel == {"alone": True, "fits": True, "letters": panel["letters"]}, before
+                assert panel["letters"] >= 10.5, "CSS pixels, on a phone"
         assert phone.wrong == []
 
 
@@ -133,15 +156,14 @@ def test_paper_shows_where_the_sliders_start(book, browser, edition):
     assert figures.count() == len(expected) > 0
     figure = figures.first
     wait_for_frames(page, figure)
-    start = figure.locator("img").get_attribute("alt")
+    start = figure.locator(".qc-panels > img").get_attribute("alt")
     figure.locator("input[type=range]").first.press("Home")
-    assert figure.locator("img").get_attribute("alt") != start
+    assert figure.locator(".qc-panels > img").get_attribute("alt") != start
     page.emulate_media(media="print")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert check_state(figure) == start
     for shown in figures.all():
-        assert (
-            shown.locator("img").is_visible() and shown.locator("input, select").first.is_visible()
-        )
+        assert shown.locator(".qc-panels > img").is_visible()
+        assert shown.locator("input, select").first.is_visible()
     assert visit.wrong == []
     page.close()

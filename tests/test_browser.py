@@ -14,6 +14,7 @@ from quantcore.explore.static import static_html
 pytestmark = needs_chromium
 
 SHOWN = "figure => figure.querySelector('img').src"
+WHOLE = ".qc-panels > img"
 CELLS = (
     "from quantcore import explore, samples\nexplore.set_language('en')",
     "figure = explore.quantization(samples.distribution('normal'))\nfigure",
@@ -171,7 +172,7 @@ def reloaded(static):
 
 def test_static_figures_show_their_start(reloaded):
     for i, explorer in enumerate(reloaded.figures):
-        image = reloaded.locator("figure img").nth(i)
+        image = reloaded.locator("figure .qc-panels > img").nth(i)
         assert image.get_attribute("alt") == explorer.alt(explorer.start, explorer.line)
         assert is_the_picture_of(pixels(reloaded, image), explorer, *explorer.start)
 
@@ -183,20 +184,20 @@ def test_static_arrow_keys_bring_the_picture_of_their_value(reloaded):
         reloaded.keyboard.press("ArrowLeft")
         assert figure.locator("figcaption").inner_text() == explorer.frame(bits, True).line
         assert figure.locator("output").inner_text() == str(bits)
-        assert figure.locator("img").get_attribute("alt") == explorer.alt(
+        assert figure.locator(WHOLE).get_attribute("alt") == explorer.alt(
             (bits, True), explorer.frame(bits, True).line
         )
-        assert is_the_picture_of(pixels(reloaded, figure.locator("img")), explorer, bits, True)
+        assert is_the_picture_of(pixels(reloaded, figure.locator(WHOLE)), explorer, bits, True)
     reloaded.keyboard.press("Tab")
     reloaded.keyboard.press("Space")
-    assert is_the_picture_of(pixels(reloaded, figure.locator("img")), explorer, 6, False)
+    assert is_the_picture_of(pixels(reloaded, figure.locator(WHOLE)), explorer, 6, False)
 
 
 def test_static_drop_down_and_slider_by_mouse(reloaded):
     explorer, figure = reloaded.figures[2], reloaded.locator("figure").nth(2)
     figure.locator("select").select_option("mse")
     figure.locator("input[type=range]").click(position={"x": 2, "y": 8})
-    assert is_the_picture_of(pixels(reloaded, figure.locator("img")), explorer, "mse", 2, True)
+    assert is_the_picture_of(pixels(reloaded, figure.locator(WHOLE)), explorer, "mse", 2, True)
 
 
 def test_static_figures_do_not_disturb_each_other(reloaded):

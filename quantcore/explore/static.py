@@ -8,11 +8,14 @@ import json
 from base64 import b64encode
 from string import Template
 
+import numpy as np
 from PIL import Image
 
 from ..page import embedded
+from ..sheet import Sheet
 from ..words import chosen, kept, label, option
 
+EDGE = 0.005  # left free at each side of a panel that stands alone, as a part of the width
 BUDGET = 1_500_000  # bytes of HTML that one figure may take
 PAGE_ITSELF = 60_000  # of these, for everything but the frames: the first frame comes twice
 # How a frame becomes WebP, best first: the first that fits the budget is taken. Few colours suit
@@ -28,13 +31,21 @@ ENCODINGS = (
 
 PAGE = Template("""<figure class="qc-explorer">
 <style>
-.qc-explorer{margin:1em 0;max-width:${width}px;font-family:system-ui,sans-serif}
+.qc-explorer{margin:1em 0;max-width:${width}px;font-family:system-ui,sans-serif;
+container-type:inline-size}
 .qc-explorer .qc-controls{display:flex;flex-wrap:wrap;gap:.3em 1.4em;align-items:center}
 .qc-explorer label{display:inline-flex;gap:.5em;align-items:center;min-height:2.2em}
 .qc-explorer input[type=range]{width:11em;min-width:0}
 .qc-explorer output{min-width:3ch;font-variant-numeric:tabular-nums}
-.qc-explorer img{display:block;width:100%;height:auto;aspect-ratio:$width/$height;
-background:#fff;border-radius:6px}
+.qc-explorer img{display:block;width:100%;height:auto;background:#fff;border-radius:6px}
+.qc-explorer .qc-panels>div{display:none;overflow:hidden;border-radius:6px}
+@container (max-width:560px){
+.qc-explorer .qc-panels:has(>div)>img{display:none}
+.qc-explorer .qc-panels>div{display:block}
+.qc-explorer .qc-panels>div+div{margin-top:.4em}
+.qc-explorer .qc-panels>div>img{width:calc(100%/var(--part));max-width:none;border-radius:0;
+margin-left:calc(-100%*var(--left)/var(--part))}
+}
 .qc-explorer figcaption{font-family:ui-monospace,monospace;font-size:.8em;min-height:1.6em;
 white-space:pre-wrap}
 .qc-explorer .qc-sound{display:flex;max-width:34em}
@@ -48,7 +59,8 @@ white-space:pre-wrap}
 @media print{.qc-explorer :is(button,.qc-a){display:none}}
 </style>
 <div class="qc-controls">$inputs$buttons</div>$kept
-<img alt="$alt" src="$src" width="$width" height="$height">
+<div class="qc-panels" data-columns="$columns">
+<img alt="$alt" src="$src" width="$width" height="$height"></div>
 <figcaption aria-live="polite">$line</figcaption>$audio
 <script type="application/json">$frames</script>
 <script>$script</script>
@@ -60,11 +72,26 @@ SCRIPT = """(function () {
   const figure = document.currentScript.parentElement;
   const frames = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
   const inputs = [...figure.querySelectorAll('input,select')];
-  const image = figure.querySelector('img'), line = figure.querySelector('figcaption');
+  const panels = figure.querySelector('.qc-panels'), image = panels.querySelector('img');
+  const line = figure.querySelector('figcaption');
   const audio = figure.querySelector('audio');
   const part = i => ({checkbox: 'checked', range: 'value'})[i.type] || 'selectedIndex';
   const index = i => +i[part(i)];
   const first = inputs.map(i => i[part(i)]);
+  // Where there is little room each panel has a row: the picture is there once for each, and cut.
+  for (const [left, right] of JSON.parse(panels.dataset.columns)) {
+    const panel = document.createElement('div');
+    panel.style.setProperty('--left', left);
+    panel.style.setProperty('--part', right - left);
+    panel.append(image.cloneNode());
+    panels.append(panel);
+  }
+  function picture(panels, src, alt) {
+    panels.querySelectorAll('img').forEach(function (img, i) {
+      img.src = src;
+      img.alt = i < 2 ? alt : ''; // of the whole, and of the first part
+    });
+  }
   const chosen = () => frames[inputs.reduce((at, i) => at * +i.dataset.count + index(i), 0)];
   function show() {
     for (const i of inputs) {
@@ -75,7 +102,8 @@ SCRIPT = """(function () {
       }
     }
     const frame = chosen();
-    image.src = frame.src; image.alt = frame.alt; line.textContent = frame.line;
+    picture(panels, frame.src, frame.alt);
+    line.textContent = frame.line;
     if (audio && audio.getAttribute('src') !== frame.sound) {
       // The new sound goes on where the old one was.
       const time = audio.currentTime, plays = !audio.paused && !audio.ended;
@@ -90,16 +118,16 @@ SCRIPT = """(function () {
   const a = figure.querySelector('.qc-a'), [keep, drop] = figure.querySelectorAll('button');
   function empty() {
     a.querySelector('p').textContent = '';
-    a.querySelectorAll('img,audio').forEach(part => part.remove());
+    a.querySelectorAll('.qc-panels,audio').forEach(part => part.remove());
   }
   if (a) {
     keep.addEventListener('click', function () {
-      const frame = chosen(), picture = image.cloneNode(), letter = document.createElement('b');
+      const frame = chosen(), copy = panels.cloneNode(true), letter = document.createElement('b');
       empty();
       letter.textContent = 'A';
       a.querySelector('p').append(letter, '  ' + frame.chosen + '   ' + frame.line);
-      picture.src = frame.src; picture.alt = a.dataset.kept + frame.alt;
-      a.append(picture);
+      picture(copy, frame.src, a.dataset.kept + frame.alt);
+      a.append(copy);
       if (audio) {
         const sound = audio.cloneNode();
         sound.src = frame.sound; sound.setAttribute('aria-label', 'A');
@@ -122,7 +150,7 @@ def static_html(explorer) -> str:
     """The explorer's figure with all its frames. Raises ValueError where it exceeds BUDGET."""
     width, height = explorer.size
     states = explorer.states()
-    entries, pictures = _draw(explorer, states)
+    entries, pictures, ends = _draw(explorer, states)
     room = BUDGET - PAGE_ITSELF - sum(len(t.encode()) for e in entries for t in e.values())
     if explorer.original:
         room -= len(_url("audio/wav", explorer.original))
@@ -138,6 +166,7 @@ def static_html(explorer) -> str:
         inputs="".join(_input(c) for c in explorer.controls),
         buttons=_buttons() if explorer.compare else "",
         kept=KEPT.format(html.escape(kept(""))) if explorer.compare else "",
+        columns=json.dumps(_columns(explorer.sheet, ends)),
         src=first["src"],
         alt=html.escape(first["alt"]),
         line=html.escape(first["line"]),
@@ -151,22 +180,37 @@ def static_html(explorer) -> str:
     )
 
 
-def _draw(explorer, states: list[tuple]) -> tuple[list[dict[str, str]], list[bytes]]:
-    """Each state's words and sound, and its picture without loss.
+def _columns(sheet: Sheet, ends: list[list[tuple[float, float]]]) -> list[list[float]]:
+    """Where each panel stands in every frame, left and right, as parts of the picture's width.
+
+    ends: of each frame, of each panel, in pixels. [] for one panel, and for panels in rows.
+    """
+    if len(sheet.axes) == 1 or len({ax.get_position().y0 for ax in sheet.axes}) > 1:
+        return []
+    lefts, rights = np.array(ends).transpose(2, 1, 0)
+    columns = np.stack([lefts.min(1), rights.max(1)], 1) / sheet.figure.bbox.width
+    return (columns + (-EDGE, EDGE)).clip(0, 1).round(4).tolist()
+
+
+def _draw(explorer, states: list[tuple]) -> tuple[list[dict[str, str]], list[bytes], list]:
+    """Each state's words and sound, its picture without loss, and where its panels end.
 
     Compressed, because the pixels of all frames together would take 200 MB.
     """
-    entries, pictures = [], []
+    entries, pictures, ends = [], [], []
     for state in states:
         frame = explorer.frame(*state)
         pictures.append(_webp(frame.picture, **LOSSLESS))
+        # All that is written around a panel belongs to it.
+        boxes = [ax.get_tightbbox() for ax in explorer.sheet.axes]
+        ends.append([(box.x0, box.x1) for box in boxes])
         entry = {"line": frame.line, "alt": explorer.alt(state, frame.line)}
         if explorer.compare:
             entry["chosen"] = chosen(explorer.named(state))
         if frame.sound:
             entry["sound"] = _url("audio/wav", frame.sound)
         entries.append(entry)
-    return entries, pictures
+    return entries, pictures, ends
 
 
 def _fitting(pictures: list[bytes], room: int, name: str) -> list[str]:
