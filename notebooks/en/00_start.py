@@ -257,7 +257,7 @@ for name, a, m in zip(["s", "z", "q", "x̂", "e"], by_hand, measured):
 #
 # | class | what it holds | how you get one |
 # |:--|:--|:--|
-# | `QuantizationScheme`, the scheme | which integers a code can be: $q_{\min}$, $q_{\max}$, the bit width, the storage type. it knows no data | write its name, such as `QuantizationScheme.INT8` |
+# | `QuantizationScheme`, the scheme | which integers a code can be: $q_{\min}$, $q_{\max}$, the bit width, the storage type; it knows no data | write its name, such as `QuantizationScheme.INT8` |
 # | `QuantizationParams`, the parameters | how integers correspond to real numbers: $s$, $z$, and also $q_{\min}$ and $q_{\max}$ | `QuantizationParams.from_tensor(x, scheme)` computes them from the data `x` |
 # | `UniformQuantizer`, the quantizer | one set of parameters, and what is done with them | `UniformQuantizer(params)` |
 

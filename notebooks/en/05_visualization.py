@@ -10,7 +10,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Visualization: seeing from pictures what is wrong with a quantization
 #
-# A colleague sends you a quantized tensor whose SQNR is only 9 dB, and asks what is wrong. One number for everything says how good a quantization is, and not **why**. Pictures can tell you, if you know where to look. This chapter is practice in reading pictures: what a healthy quantization looks like, and by which signs each fault is known. Where do these signs come from? We derive two of them, the histogram of the error and its spectrum.
+# A colleague sends you a quantized tensor whose SQNR is only 9 dB, and asks what is wrong. A single overall number says how good a quantization is, but not **why**. Pictures can tell you, if you know where to look. This chapter is practice in reading pictures: what a healthy quantization looks like, and by which signs each fault can be recognized. Where do these signs come from? We derive two of them, the histogram of the error and its spectrum.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Ask first: all that you know is 9 dB, so what do you look at next? Let students list the pictures that they want.
@@ -77,9 +77,9 @@ x = samples.distribution("normal").to(device)
 visualize_quantization(x, INT4, symmetric=True)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **distribution.** In blue, the histogram of $x$. The red lines are the reconstructed values $\hat x$, one for each code, as high as the probability of the code divided by the step $s$, so that they can be compared with the density directly. When all is well the tips of the red lines follow the blue outline, and some data fall to the codes at the ends.
+# **distribution.** In blue, the histogram of $x$. The red lines are the reconstructed values $\hat x$, one for each code, as high as the probability of the code divided by the step $s$, so that they can be compared with the density directly. When all is well the tips of the red lines follow the blue outline, and some data fall on the codes at the ends.
 #
-# **error.** The horizontal axis is $e/s$ with $e = x - \hat x$. When all is well the error fills the box $\pm\tfrac12$, and outside the box there is nothing. Something outside means [**clipping**](glossary.ipynb#Quantizers-and-integer-arithmetic). If it is not flat inside the box, there are three possible reasons: the step is too large; many numbers lie exactly on the grid, all with the error 0; many equal numbers lie off the grid, all with the same error. The reverse does not hold: a flat box does not mean that the step is right, for with a larger step it may be flat as well.
+# **error.** The horizontal axis is $e/s$ with $e = x - \hat x$. When all is well the error fills the box $\pm\tfrac12$, and outside the box there is nothing. Something outside means [**clipping**](glossary.ipynb#Quantizers-and-integer-arithmetic). If the histogram is not flat inside the box, there are three possible reasons: the step is too large; many numbers lie exactly on the grid, all with error 0; many equal numbers lie off the grid, all with the same error. The reverse does not hold: a flat box does not mean that the step is right, for with a larger step it may be flat as well.
 #
 # **original against quantized.** $x$ is horizontal, $\hat x$ vertical. When all is well it is a staircase along the dashed line. Flat ends are clipping.
 
@@ -101,11 +101,11 @@ explore.quantization(x, bits=8, symmetric=True)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# - **Left and right change first.** At 8 bits the red lines run together, at 6 bits they have come apart; on the right the stairs can be seen at 6 bits, too. (The red lines of 8 bits are uneven, which is no fault of the quantization: each code has only some hundred numbers, and this is sampling.)
+# - **Left and right change first.** At 8 bits the red lines run together, at 6 bits they have come apart; on the right the stairs can be seen at 6 bits, too. (The red lines of 8 bits are uneven, which is no fault of the quantization: each code has no more than about 140 numbers, and the heights fluctuate by the chance of sampling.)
 # - **The error changes last.** From 8 bits to 3 the box stays flat. At 2 bits it rises in the middle and falls at the sides.
 # - **At 2 bits without “symmetric”** the box is nearly flat again. Symmetric, 2 bits use only three codes, $-1, 0, 1$, and the step is the maximum; without it the step shrinks by over a third.
 #
-# The horizontal axis of the error is divided by $s$, so this panel does not say how large the error is. It says one thing: whether the error still looks like uniform noise, so whether $s^2/12$ can still be used. How large it is, says the MSE below the figure.
+# The horizontal axis of the error is divided by $s$, so this panel does not say how large the error is. It says one thing: whether the error still looks like uniform noise, and so whether $s^2/12$ can still be used. How large the error is can be read from the MSE below the figure.
 #
 # </details>
 
@@ -121,7 +121,7 @@ explore.quantization(x, bits=8, symmetric=True)
 # $$
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Explain the Riemann sum with a sketch: one point each s.
+# Explain the Riemann sum with a sketch: one point every s.
 
 # %% [markdown]
 # The right side is a Riemann sum: a point every $s$, of height $f$ and width $s$. When the step is small, the sum is close to the integral:
@@ -136,7 +136,7 @@ explore.quantization(x, bits=8, symmetric=True)
 # This is the box: a density that does not depend on $u$, of area 1 and variance $\tfrac1{12}$, which is $\sigma_q^2 = s^2/12$ ([Bennett, 1948](references.ipynb); [Widrow & Kollár, 2008](references.ipynb)).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 2 bits the box rises in the middle. Can $f_u(0)$ and $f_u(\tfrac12)$ be computed from the first formula? Is the variance of the error larger than $s^2/12$, or smaller? The next cell computes it, and measures.
+# At 2 bits the box rises in the middle. Can $f_u(0)$ and $f_u(\tfrac12)$ be computed from the first formula? Is the variance of the error larger than $s^2/12$, or smaller? The next cell computes all three, and measures them.
 
 # %% slideshow={"slide_type": "skip"}
 many, k = samples.distribution("normal", 10**6).to(device), torch.arange(-300, 301)
@@ -152,16 +152,16 @@ for bits in (8, 6, 4, 3, 2):
     print(f" {predicted[1]:20.2f} {measured[1]:9.2f} {12 * u.square().mean():16.2f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# From 3 bits on both are 1, and down to 2 bits the prediction is right. At 2 bits the variance is only two thirds of $s^2/12$: most numbers lie in the middle of the cell of 0, close to its reconstructed value.
+# At 3 bits and more both are 1, and even at 2 bits the prediction is right. At 2 bits the variance is only two thirds of $s^2/12$: most numbers lie in the middle of the cell of 0, close to its reconstructed value.
 #
-# A small variance in units of $s^2/12$ is no small error. At 2 bits $s$ is much larger, and so is the MSE.
+# A small variance in units of $s^2/12$ does not mean a small error. At 2 bits $s$ is much larger, and so is the MSE.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Distribution, granularity, calibration
 #
 # The same kind of grid, on different data.
 #
-# **[Try]** Write down your predictions, then switch through them:
+# **[Try]** Write down your predictions, then switch through the five kinds of data:
 #
 # 1. Gaussian, Laplace, uniform, the output of a ReLU, and data with **outliers**: at 4 bits, which has the highest SQNR, which the lowest?
 # 2. Untick “symmetric”. Which gains most?
@@ -203,16 +203,16 @@ for shape in samples.SHAPES:
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# 1. Uniform has the highest SQNR: of the five, its ratio of maximum to root mean square is smallest, so the same step keeps the most of the signal (derived in section 4). With outliers it is lowest: of the red lines on the left only that of 0 can be seen.
+# 1. Uniform has the highest SQNR: of the five, its ratio of maximum to root mean square is smallest, so for the same step its signal has the most power (derived in section 4). The data with outliers have the lowest: of the red lines on the left only that of 0 can be seen.
 # 2. The output of the ReLU gains most. It has no negative numbers, and symmetric leaves all negative codes empty; without it the step goes from $\max x/7$ to $\max x/15$.
 # 3. Half of the numbers are exactly 0, and 0 is exact, so their error is exactly 0. This column is a good thing.
 #
-# The formula fails for outliers. Nearly all numbers become 0, the error is $x$ itself, and $s$ has nothing to do with it. Look at the error: it has the shape of a bell, and not of a box.
+# The formula fails for outliers. Nearly all numbers become 0, the error is $x$ itself, and $s$ has nothing to do with it. Look at the error: it has the shape of a bell, not of a box.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Now trained weights: the last layer of the network for handwritten digits (its words are explained in [Start](00_start.ipynb#Just-enough-about-networks)), with four controls at once.
+# Now trained weights: the last layer of the network for handwritten digits (the terms for networks are explained in [Start](00_start.ipynb#Just-enough-about-networks)), with four controls at once.
 #
 # **[Try]** Begin with 4 bits, symmetric, per tensor, `minmax`. Predict, then try:
 #
@@ -225,7 +225,7 @@ w = samples.digits_network()[5].weight
 explore.workbench(w, bits=4, symmetric=True)
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Let a group be the doctors: one switch at a time, and the decibels that they expect before each.
+# Let a group be the doctors: they change one switch at a time, and say before each change how many decibels they expect.
 
 # %% tags=["predict"] slideshow={"slide_type": "skip"}
 first = sqnr_db(w, fit(w, 4, symmetric=True)(w))
@@ -243,11 +243,11 @@ for name, bits, options in (
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# 1. Per group gains most: 16 numbers share an $s$, and their maximum is much smaller than that of the whole tensor. It is not free, though; look at the column `bits/weight`: each weight takes 2 bits more. ([Quantization parameters](03_params.ipynb) computed this price, $b + 32/g$, and has scales of 16 bits as well.) `mse` takes not one bit more.
+# 1. Per group gains most: 16 numbers share an $s$, and their maximum is much smaller than that of the whole tensor. It is not free, though; look at the column `bits/weight`: each weight takes 2 bits more. ([Quantization parameters](03_params.ipynb) computed this price, $b + 32/g$, and has scales of 16 bits as well.) `mse` costs no extra bits.
 # 2. No. Both reduce $s$, and `mse` has already brought it to where it fits best, so asymmetric has nothing left to reduce.
-# 3. Yes, and it takes less. 5 bits per tensor take only 5.01 bits, and its SQNR already exceeds that of the 6 bits per group; with `mse` it is higher still. The weights of this layer have no outliers, so groups cannot show their strength.
+# 3. Yes, and it takes less. 5 bits per tensor take only 5.01 bits for each weight, and the SQNR already exceeds that of per group, which takes 6; with `mse` it is higher still. The weights of this layer have no outliers, so groups cannot show their strength.
 #
-# With per channel or per group, each group has its own $s$ and its own reconstructed values. The red lines on the left are then a fine histogram of $\hat x$, a little smoothed: good for an overview, and no longer to be compared with the blue outline line by line.
+# With per channel or per group, each channel or group has its own $s$ and its own reconstructed values. The red lines on the left are then a fine histogram of $\hat x$, a little smoothed: good for an overview, but no longer to be compared with the blue outline line by line.
 #
 # Per group there is one more column in the middle of the error: in each group of 16, the number of largest magnitude lies exactly on the code $\pm 7$, with the error 0.
 #
@@ -261,7 +261,7 @@ for name, bits, options in (
 # **[Try]** Go from per tensor to per channel (4 bits, symmetric). The SQNR of which row does not change at all? Does every row improve?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Watch the palest row first, then switch to one scale a channel.
+# Watch the palest row first, then switch to per channel.
 
 # %% slideshow={"slide_type": "subslide"}
 explore.granularity(w[:, :64].contiguous(), bits=4, symmetric=True)
@@ -271,7 +271,7 @@ explore.granularity(w[:, :64].contiguous(), bits=4, symmetric=True)
 #
 # Row 4 does not change: it has the weight of largest magnitude in the whole matrix, so its $s$ is the $s$ of the tensor. Rows 8 and 9 have small weights and gain most.
 #
-# Some are slightly worse, row 0 for instance. A row has only 64 numbers. With another step each number is rounded anew, and errors come out larger or smaller. The step shrinks by only a tenth, which does not outweigh such chance.
+# Some are slightly worse, row 0 for instance. A row has only 64 numbers. With another step each number is rounded anew, and errors come out larger or smaller. The step shrinks by only a tenth, which is too little to outweigh this chance effect.
 #
 # </details>
 
@@ -313,19 +313,19 @@ for shrink in (1, 2, 5, 10, 20):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # On the left row 3 is nearly all white, and in the middle you cannot pick it out: its error is as dark as that of the others. **If a row is white among the weights and colored in the error, its information has drowned in noise.**
 #
-# “The error stays as large” has a condition: most weights of the row must exceed $s/2$, or else the rounding error depends on the size of the signal. Reduced to a fifth, half of the weights already become 0, and the prediction begins to fail; at a tenth only 4 of the 64 are not 0, and that the prediction is close is chance; at a twentieth the whole row is 0, the error is the signal itself, and the SQNR stops at 0 dB and falls no further.
+# “The error stays as large” holds on one condition: most weights of the row must exceed $s/2$, or else the rounding error depends on the size of the signal. Reduced to a fifth, half of the weights already become 0, and the prediction begins to fail; at a tenth only 4 of the 64 are not 0, and that the prediction is close is chance; at a twentieth the whole row is 0, the error is the signal itself, and the SQNR stops at 0 dB and falls no further.
 #
-# The SQNR of the whole has hardly changed, and row 3 is ruined. One number for everything hides a local disaster, so look row by row. Per channel rescues the row: each is divided by its own $s$, $w$ and $s$ shrink together, and the codes do not change.
+# The SQNR of the whole has hardly changed, and row 3 is ruined. One number for everything hides a local disaster, so look row by row. Per channel rescues the row: each row is divided by its own $s$, $w$ and $s$ shrink together, and the codes do not change.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 Staircase and spectrum
 #
 # Now without data, only the quantizer itself: how $\hat x$ depends on $x$, and how the error does.
 #
-# **[Try]** Asymmetric, 2 bits, range $[-1, 2]$. On which stair is 0? At the edge of it, or in the middle? Does the answer change when you drag the bit width, or tick “symmetric”?
+# **[Try]** Asymmetric, 2 bits, range $[-1, 2]$. On which stair is 0? At the edge of that stair, or in the middle? Does the answer change when you drag the bit width, or tick “symmetric”?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Before it moves ask: how many teeth has the error, and how high are they?
+# Before anything is dragged, ask: how many teeth will the error have, and how high will they be?
 
 # %%
 explore.staircase(bits=2, symmetric=False)
@@ -335,12 +335,12 @@ explore.staircase(bits=2, symmetric=False)
 #
 # The open circle on the left is 0. It is always in the middle of a stair, whatever you drag. An integer grid with a zero point is always **mid-tread**.
 #
-# The green teeth on the right are the error divided by $s$. Each goes from $-\tfrac12$ up to $\tfrac12$; outside the range it rises on the right and falls on the left until it leaves the picture.
+# The green teeth on the right are the error divided by $s$. Each tooth goes from $-\tfrac12$ up to $\tfrac12$; outside the range the line keeps rising on the right and falling on the left until it leaves the picture.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The teeth are a function of $x$. So the error is not random: the signal determines it completely. Take a sine, $x = \sin\theta$. Then the error is a function of the phase $\theta$, and repeats when $\theta$ has gone round once. A function that repeats every $2\pi$ is a sum of $\sin\theta, \sin 2\theta, \sin 3\theta, \dots$ (and cosines), so the error contains only integer multiples of the frequency of the signal, its **harmonics**. A line that shows how strong each frequency of a signal is, is its **spectrum**.
+# The teeth are a function of $x$. So the error is not random: the signal determines it completely. Take a sine, $x = \sin\theta$. Then the error is a function of the phase $\theta$, and repeats when $\theta$ has gone round once. A function that repeats every $2\pi$ is a sum of $\sin\theta, \sin 2\theta, \sin 3\theta, \dots$ (and of cosines, and a constant), so the error contains only integer multiples of the frequency of the signal, its **harmonics**. The **spectrum** of a signal shows, as a line, how strong the signal is at each frequency.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Try]** A full-scale sine at 4 bits, symmetric. Predict, then try:
@@ -383,13 +383,13 @@ explore.spectrum(bits=4)
 # \sum_k \lvert F_k\rvert^2 = \sum_j \sum_l e_j e_l \sum_k \exp\!\left(-\frac{2\pi \mathrm{i}\,k (j-l)}{N}\right) = N \sum_j e_j^2
 # $$
 #
-# The innermost sum is $N$ times 1 for $j = l$; for $j \ne l$ it is points evenly spaced on the unit circle, which cancel to 0. Divide both sides by $N^2$:
+# The innermost sum is $N$ times 1 for $j = l$; for $j \ne l$ its terms are points evenly spaced on the unit circle, which cancel to 0. Divide both sides by $N^2$:
 #
 # $$
 # \frac1N \sum_k \frac{\lvert F_k\rvert^2}{N} = \frac1N \sum_j e_j^2 = \sigma_q^2
 # $$
 #
-# This is Parseval's theorem, and holds for any error. **The mean height of the spectrum is the noise power**; its shape only says among which frequencies the power is divided.
+# This is Parseval's theorem; it holds for any error. **The mean height of the spectrum is the noise power**; its shape only says how the power is divided among the frequencies.
 #
 # When is it flat? If the $e_j$ are independent, with mean 0 and variance $\sigma_q^2$, only the terms with $j = l$ are left of the double sum above:
 #
@@ -445,10 +445,10 @@ sheet.legend(0, loc="upper left")
 sheet.show("layer-sqnr", **{f"layer{i}": ", ".join(map(str, table[i])) for i in table})
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Why are the three lines parallel? Let students remember 6 dB.
+# Why are the three lines parallel? Let students recall the 6 dB per bit.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Layer 0 is highest, the other two nearly coincide. At many bits the lines are parallel to the dashed one; at few bits they are steeper.
+# Layer 0 is highest; the other two nearly coincide. At many bits the lines are parallel to the dashed one; at few bits they are steeper.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # One formula explains both. Symmetric quantization has $s = \max\lvert w\rvert / (2^{b-1} - 1)$, the noise $s^2/12$ and the signal $w_{\mathrm{rms}}^2$ (rms is the root mean square), so
@@ -485,7 +485,7 @@ for i, name in names.items():
     print()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# At 3 and 8 bits the prediction is within 0.5 dB. Even at 2 bits it is off by only about 1 dB, so $s^2/12$ has not gone far wrong. It gets steep because of $2^{b-1} - 1$: from 3 bits to 2 this goes from 3 to 1, which takes 9.5 dB at once. 2 bits have four codes in all, and symmetric leaves one of them empty.
+# At 3 and 8 bits the prediction is within 0.5 dB. Even at 2 bits it is off by only about 1 dB, so $s^2/12$ has not gone far wrong. The lines get steep because of $2^{b-1} - 1$: from 3 bits to 2 this goes from 3 to 1, which takes 9.5 dB at once. 2 bits have four codes in all, and symmetric quantization leaves one of them empty.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** At 3 bits, the weights of the last two layers have nearly the same SQNR. If only one of these layers is quantized, is the SQNR of the network's output nearly the same, too?
@@ -529,7 +529,7 @@ case("A")
 # Let them name the most unusual panel before the diagnosis.
 
 # %% [markdown]
-# **[Predict]** Which is A?
+# **[Predict]** What is the diagnosis for A?
 
 # %%
 exercises.predict("diagnosis/A")
@@ -537,7 +537,7 @@ exercises.predict("diagnosis/A")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# **Too much clipping.** On the right the ends are flat. There is something outside the box of the error, and a column is piled up at either edge (all that is farther than $\pm 1.5$ is counted there). The outermost red lines on the left shoot up. The stairs in the middle are fine, but over a fifth of the numbers lie beyond the range.
+# **Too much clipping.** On the right the ends are flat. In the error panel there is something outside the box, and a column is piled up at either edge of the panel (everything beyond $\pm 1.5$ is counted there). The outermost red lines on the left shoot up. The stairs in the middle are small, but over a fifth of the numbers lie beyond the range.
 #
 # When clipping was forgotten and codes wrap around, there are columns at the edges of the error as well (see [The uniform quantizer](04_quantizer.ipynb)). How do you tell them apart? Look at the right: clipped, the ends are flat; wrapped, they jump to the other side.
 #
@@ -547,7 +547,7 @@ exercises.predict("diagnosis/A")
 case("B")
 
 # %% [markdown]
-# **[Predict]** Which is B?
+# **[Predict]** What is the diagnosis for B?
 
 # %%
 exercises.predict("diagnosis/B")
@@ -555,7 +555,7 @@ exercises.predict("diagnosis/B")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# **An outlier.** The horizontal axis is stretched: the data crowd on the left, and on the right there is a single point in the upper corner. Of 16 codes only a few are used, and the errors pile up in the middle, because nearly all numbers have become 0. `minmax` has chosen the range for one number.
+# **An outlier.** The horizontal axis is stretched: the data crowd on its left, and in the right panel there is a single point in the upper right corner. Of 16 codes only a few are used, and the errors pile up in the middle, because nearly all numbers have become 0. `minmax` has chosen the range for one number.
 #
 # </details>
 
@@ -563,10 +563,10 @@ exercises.predict("diagnosis/B")
 case("C")
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# The SQNR of C is better than that of a healthy one. Ask what the evidence is.
+# The SQNR of C is higher than that of the healthy example in section 1, so some will say that nothing is wrong with it. Ask what the evidence is.
 
 # %% [markdown]
-# **[Predict]** Which is C?
+# **[Predict]** What is the diagnosis for C?
 
 # %%
 exercises.predict("diagnosis/C")
@@ -582,7 +582,7 @@ exercises.predict("diagnosis/C")
 case("D")
 
 # %% [markdown]
-# **[Predict]** Which is D?
+# **[Predict]** What is the diagnosis for D?
 
 # %%
 exercises.predict("diagnosis/D")
@@ -592,7 +592,7 @@ exercises.predict("diagnosis/D")
 #
 # **An inexact 0.** The column of the error is at $-\tfrac12$, not in the middle: every 0 has become $s/2$. Compare it with C: the data are the same, and only the place of the column differs. The highest red line on the left is not at 0. The stairs on the right do not pass through the origin; the lowest is half a step up.
 #
-# Here the zero point is $-\tfrac12$ and was not rounded. The mean of the error is not 0 either, and adds up in sums.
+# Here the zero point is $-\tfrac12$ and was not rounded. The mean of the error is not 0 either, and in sums it adds up.
 #
 # </details>
 
@@ -611,7 +611,7 @@ exercises.predict("diagnosis/D")
 # | an inexact 0 | $Q(0)/s$, where $Q$ quantizes and dequantizes | exactly 0 |
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Where does the limit in the third row come from? In the formula of section 4 the first term is 27.7 dB for $b = 4$. With a ratio of 6 the SQNR is still about 12 dB, with a ratio of 10 only 7.7 dB, worse than A. These limits are experience, and no laws; take them as a signal that it is time to look at the pictures.
+# Where does the limit in the third row come from? In the formula of section 4 the first term is 27.7 dB for $b = 4$. With a ratio of 6 the SQNR is still about 12 dB, with a ratio of 10 only 7.7 dB, worse than A. These limits come from experience and are not laws; take them as a signal that it is time to look at the pictures.
 
 # %% slideshow={"slide_type": "fragment"}
 def report_on(name, x, quantizer):
@@ -628,15 +628,15 @@ for name in "ABCD":
     report_on(name, cases[name].x, cases[name].quantizer)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# All four numbers of C are normal. A and D have one each that is not, B has two: an outlier also wastes the range.
+# All four numbers of C are normal. A and D have one each that is not; B has two: an outlier also wastes the range.
 #
-# An SQNR means something only beside another that it can be compared with. That of D is higher than those of A and B, and whoever looks at it alone would let D pass. With the same ReLU data C is nearly 6 dB above D, and only this comparison shows it.
+# An SQNR means something only beside another that it can be compared with. That of D is higher than those of A and B, and anyone who looks at it alone would let D pass. With the same ReLU data C is nearly 6 dB above D, and only this comparison shows it.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Once the diagnosis is clear, we can treat it. Which case below is cured best? Which is cured, and still has no high SQNR?
+# Once the diagnosis is clear, we can treat it. Which case below is cured best? Which is cured, and still does not have a high SQNR?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Choose the cure before you see its effect; wrong choices are worth most.
+# Let students choose the cure before they see its effect; wrong choices teach the most.
 
 # %% slideshow={"slide_type": "fragment"}
 healthy, relu, spiked = (cases[name].x for name in "ACB")
@@ -654,7 +654,7 @@ for name, (cure, quantizer) in cures.items():
 # A had the wrong range, and `minmax` is enough. For D the zero point is rounded, which gains nearly 6 dB: when half of the numbers are 0, mid-rise has four times the noise of mid-tread, as computed in [Rate–distortion](01b_rate_distortion.ipynb#Mid-rise-and-mid-tread).
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The number of B is not high, because the outlier is clipped, and most of the noise that remains comes from it alone. Without it, all the others are fine. Whether the outlier was important, the SQNR cannot tell.
+# The number of B is not high, because the outlier is clipped, and most of the noise that remains comes from it alone. Without it, all the others are fine. The SQNR cannot tell whether the outlier was important.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 Pictures deceive
@@ -696,14 +696,14 @@ print(f"measured {spread[1]:.2f}   (x itself, from sampling: {spread[0]:.2f})")
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Three more:
 #
-# - **Scatter plots hide density.** With ten thousand points on top of each other, you cannot see whether a place has ten or a thousand. For density use a histogram.
+# - **Scatter plots hide density.** With ten thousand points on top of each other, you cannot see whether a place has ten of them or a thousand. For density use a histogram.
 # - **To see the shape, divide the error by $s$; to compare sizes, do not.** Undivided, the errors of 8 and 2 bits differ by a factor of about a hundred, and in one picture only the larger is visible. Divided, both lie within $\pm\tfrac12$, and which is larger cannot be seen.
-# - **For tails use a log axis.** Outliers are one in a thousand, and invisible on a linear axis. The calibration figure of [Quantization parameters](03_params.ipynb) has a log axis.
+# - **For tails use a log axis.** Outliers are one in a thousand, and invisible on a linear vertical axis. The calibration figure of [Quantization parameters](03_params.ipynb) has a log axis.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
-# These are for after class. Write your answer, and the next cell checks it; of one that you have not touched, it says that it is not finished.
+# These are for after class. Write your answer, and the next cell checks it; if you have not touched an exercise, the check says that it is not finished.
 #
 # **[Try]** (5 minutes, difficulty 1/3) Write `my_share(x, scale, qmin, qmax)`: with $z = 0$, it returns the fraction of values that are clipped.
 
@@ -750,7 +750,7 @@ exercises.check("peak-over-rms", my_ratio)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (6 minutes, difficulty 1/3) Write `my_rows(w, w_hat)`: of two matrices of the same size, it returns the SQNR of each row (a one-dimensional tensor), in dB.
+# **[Try]** (6 minutes, difficulty 1/3) Write `my_rows(w, w_hat)`: for two matrices of the same size, it returns the SQNR of each row (a one-dimensional tensor), in dB.
 
 # %% slideshow={"slide_type": "skip"}
 def my_rows(w, w_hat):
@@ -795,13 +795,13 @@ exercises.check("choose-layout", my_settings)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Four more cases
 #
-# The other four cases. Answer first, then run the last cell to check.
+# The other four cases. Answer first, then run the cell after H to check.
 
 # %% slideshow={"slide_type": "skip"}
 case("E")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Predict]** Which is E?
+# **[Predict]** What is the diagnosis for E?
 
 # %% slideshow={"slide_type": "skip"}
 exercises.predict("diagnosis/E")
@@ -817,7 +817,7 @@ exercises.predict("diagnosis/E")
 case("F")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Predict]** Which is F?
+# **[Predict]** What is the diagnosis for F?
 
 # %% slideshow={"slide_type": "skip"}
 exercises.predict("diagnosis/F")
@@ -833,7 +833,7 @@ exercises.predict("diagnosis/F")
 case("G")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Predict]** Which is G?
+# **[Predict]** What is the diagnosis for G?
 
 # %% slideshow={"slide_type": "skip"}
 exercises.predict("diagnosis/G")
@@ -841,7 +841,7 @@ exercises.predict("diagnosis/G")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
-# **A wasted range.** There are only a few red lines on the left and a few stairs on the right, as with an outlier; but the horizontal axis is normal, and the data do not crowd on one side. All errors are inside the box, so nothing is clipped. The step is too large, because the range was chosen several times wider than the data.
+# **A wasted range.** There are only a few red lines on the left and a few stairs on the right, as with an outlier; but the horizontal axis is normal, and the data do not crowd to one side. All errors are inside the box, so nothing is clipped. The step is too large, because the range was chosen several times wider than the data.
 #
 # </details>
 
@@ -849,7 +849,7 @@ exercises.predict("diagnosis/G")
 case("H")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Predict]** Which is H?
+# **[Predict]** What is the diagnosis for H?
 
 # %% slideshow={"slide_type": "skip"}
 exercises.predict("diagnosis/H")
@@ -857,7 +857,7 @@ exercises.predict("diagnosis/H")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
-# **An outlier and an inexact 0.** The horizontal axis is stretched and only a few codes are used, which is an outlier. The error is not highest in the middle, there is a high column near $-\tfrac12$, and the lowest stair on the right is not at 0, which is an inexact 0. When you have found one fault, look on at the other panels.
+# **An outlier and an inexact 0.** The horizontal axis is stretched and only a few codes are used: this is the outlier. The error is not highest in the middle, there is a high column near $-\tfrac12$, and the lowest stair on the right is not at 0: this is the inexact 0. When you have found one fault, go on and look at the other panels.
 #
 # </details>
 
@@ -882,11 +882,11 @@ exercises.progress()
 #
 # - The three panels have different tasks: the distribution shows how codes are used, the error whether it still looks like uniform noise, and original against quantized shows clipping and 0.
 # - Without clipping $e/s$ has the density $\sum_k s\,f(s(k+u))$. With a small step it is close to 1, and the error fills the box $\pm\tfrac12$ with a variance of $\tfrac1{12}$ (in units of $s^2$).
-# - The signal determines the error; if the signal is a sine, the spectrum of the error has harmonics only.
+# - The signal determines the error; if the signal is a sine, the spectrum of the error has only harmonics.
 # - The mean height of the spectrum is the noise power. Subtractive dither levels the harmonics and does not reduce the power; it needs a signal that is not clipped.
 # - With `minmax`, the ratio of the peak to the root mean square decides the SQNR of a layer's weights; what the layer does to the output of the network is known only by running it.
 # - One SQNR hides local disasters. Look by rows, layers and channels.
-# - Check a fault that you see by numbers, on the same data.
+# - When you see a fault in a picture, check it by numbers, and compare only on the same data.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Next: [A real network](05b_network.ipynb).

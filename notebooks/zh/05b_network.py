@@ -95,7 +95,7 @@ print(f"one test picture is {1 / len(x_test):.2%}")
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # 网络有三个卷积层和一个线性层。每个卷积层后面是**批归一化**（batch normalization）和 ReLU（见[网络的最少知识](00_start.ipynb#网络的最少知识)）。批归一化把每个通道减去均值 $\mu$、除以标准差 $\sigma$，再乘 $\gamma$、加 $\tau$（后两个数是学出来的），训练会快得多。
 #
-# 训练用带动量的梯度下降，学习率逐渐减到 0；每张图片加一点噪声，免得网络死记硬背。全部用 float64 计算，这样各种电脑得到的数字都相同；训练完再把权重舍入成 float32。
+# 训练十轮（把训练集用一遍叫一轮），用带动量的梯度下降（每一步还沿用上一步的九成），学习率逐渐减到 0；每张图片加一点噪声，免得网络死记硬背。全部用 float64 计算，这样各种电脑得到的数字都相同；训练完再把权重舍入成 float32。
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 训练不是今天的内容，一句带过。
@@ -138,7 +138,7 @@ def trained(seed):
 networks = [trained(seed) for seed in progress(range(5), "training")]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 为什么训练五个？测试集只有四百多张图片，训练又有偶然性，只看一个网络，分不清差别是方案造成的，还是运气造成的。下面凡是准确率，都用五个随机种子的平均值和标准差来表示。
+# 为什么训练五个？测试集只有四百多张图片，训练又有偶然性，只看一个网络，分不清差别是方案造成的，还是运气造成的。下面各表里，准确率凡是带 ± 的，都是五个随机种子的平均值和标准差；不带 ± 的，是单独一个网络的。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 并入批归一化
@@ -150,7 +150,7 @@ networks = [trained(seed) for seed in progress(range(5), "training")]
 # $$
 # 〔[T1](06_summary.ipynb#公式总表)〕
 #
-# 每个输出通道有自己的 $\gamma/\sigma$。量化之前先这样并入，运行时就少一步，也少一次舍入。下面的两个单元格并入，再检验输出没有变。
+# 每个输出通道有自己的 $\gamma/\sigma$。量化之前先这样并入，运行时就少一步，也少一次舍入。下一个单元格做并入，这一节的最后一个代码单元格检验输出没有变。
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 请学生推出合并后的权重与偏置，两行。
@@ -267,7 +267,7 @@ for name, options in progress(ways.items(), "weights"):
     print(f"{name:17}", "".join(f"{values:>13}" for values in row))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 4 位以上几乎没有损失，3 位损失约 1 个百分点，2 位就垮了。2 位对称用 `minmax` 时，步长等于最大的权重，大多数权重都舍入成 0。逐通道让每个通道的步长合身，`mse` 把步长减到合适的大小；两个一起用，从 24% 回到 92%。
+# 4 位以上几乎没有损失，3 位损失约 1 个百分点，到 2 位 `minmax` 就垮了。2 位对称用 `minmax` 时，步长等于最大的权重，大多数权重都舍入成 0。逐通道让每个通道的步长合身，`mse` 把步长减到合适的大小；两个一起用，从 24% 回到 92%。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # 再看激活值。权重不量化，只量化各层的输入。
@@ -407,7 +407,7 @@ for b in widths:
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 预测和实测在每个位宽都是同样的量级，3 位时差得最多，实测多了一半：误差之间有一点相关。作为选位宽的依据，这已经够用。
 #
-# 每少一位，每层的 $D_k$ 大约变成四倍，这是 6.02 dB 的规律。2 位时后两层最敏感；可是 `conv1` 只有 144 个权重，多给它几位几乎不花字节。
+# 到 5 位为止，每少一位，每层的 $D_k$ 大约变成四倍，这是 6.02 dB 的规律；再往下倍数大多更大，最大约 14 倍（`conv2` 从 3 位到 2 位）。2 位时后两层最敏感；可是 `conv1` 只有 144 个权重，多给它几位几乎不花字节。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 在预算以内选位宽
@@ -450,7 +450,7 @@ for budget in (2, 2.25, 2.5, 3):
     print(f"{budget:6} {chosen[0]!s:>21} {used:13.2f}   {found}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 平均只多 0.25 位，准确率就找回来一大半。算法把位数给了两层小的：`conv1` 用 8 位，`linear` 用 4 位，两个大的卷积层仍是 2 位。这和常见的经验“第一层和最后一层保留高精度”一致，而我们知道原因：这两层的 $D_k / N_k$ 大，花同样的位数，降下来的噪声最多。平均 2.5 位时，准确率已经赶上每层 3 位。
+# 平均只多 0.25 位，准确率就找回来一大半。在第 0 个网络里，算法把位数给了两层小的：`conv1` 用 8 位，`linear` 用 4 位，两个大的卷积层仍是 2 位。这和常见的经验“第一层和最后一层保留高精度”一致，而我们知道原因：这两层的 $D_k / N_k$ 大，花同样的位数，降下来的噪声最多。平均 2.5 位时，准确率已经赶上每层 3 位。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 离群的通道
@@ -524,14 +524,14 @@ for factor in (1, 4, 16, 64):
     print("factor {:2} {:20.1f} {:20.1f} {:21.1f} {:13.1f}".format(factor, *row))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 函数完全相同，权重逐张量量化的结果却一落千丈。权重逐通道可以救回权重，但是 `conv2` 的输入也有了一个离群通道，而输入是逐张量的：沿求和的方向不能有不同的缩放因子（见[只用整数](04b_integer.ipynb)一章）。
+# 函数完全相同，权重逐张量量化以后，准确率却跌到和瞎猜一样。逐通道可以救回权重，但是 `conv2` 的输入也有了一个离群通道，而输入是逐张量的：沿求和的方向不能有不同的缩放因子（见[只用整数](04b_integer.ipynb)一章）。
 #
 # 反过来用，就是治病的办法：量化之前先用同样的等价变换，把通道之间的大小拉平。卷积网络里这叫**跨层均衡**（cross-layer equalization，[Nagel 等，2019](references.ipynb)），大语言模型的 SmoothQuant（[Xiao 等，2023](references.ipynb)）也是这个想法。
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 量化感知训练
 #
-# 全部 2 位时，训练后量化丢了十几个百分点。[**量化感知训练**](glossary.ipynb#网络)（quantization-aware training，QAT）让权重在量化的条件下再学几轮：前向用伪量化，反向用**直通估计器**（straight-through estimator，STE），也就是 `UniformQuantizer.forward`（见[均匀量化器](04_quantizer.ipynb)）。从训练好的权重出发，范围用校准时定下的，不再改变；学习率逐渐减到 0，取最后一步，不在测试集上挑选。
+# 全部 2 位时，训练后量化丢了十几个百分点。[**量化感知训练**](glossary.ipynb#网络)（quantization-aware training，QAT）让权重在量化的条件下再学几轮：前向用伪量化，反向用**直通估计器**（straight-through estimator，STE），两件事都由 `UniformQuantizer.forward` 来做（见[均匀量化器](04_quantizer.ipynb)）。从训练好的权重出发，范围用校准时定下的，不再改变；学习率逐渐减到 0，取最后一步的权重，不在测试集上挑选。
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 猜能找回几成，写下来。问：这些准确率是从哪里来的？
@@ -612,7 +612,7 @@ for name, (ws, xs) in progress(starts.items(), "LSQ"):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 只用整数运行
 #
-# 到现在为止，网络里流动的还是浮点数。这一节把[只用整数](04b_integer.ipynb)一章的做法用到整个网络：输入是 int8 编码，输出是 int8 编码，中间没有一个浮点数。要补上卷积的两件事。
+# 到现在为止，网络里流动的还是浮点数。这一节把[只用整数](04b_integer.ipynb)一章的做法用到整个网络：输入是 int8 编码，输出是 int8 编码，中间没有一个浮点数。卷积还要补上两件事。
 #
 # **卷积是矩阵乘法。** 把输入的每个 3×3 窗口（所有通道一起）摊成一行，卷积核也摊成一列，卷积就成了矩阵乘法。这个办法叫 im2col。
 #
@@ -682,7 +682,7 @@ print("the two convolutions are equal:", torch.equal(acc.movedim(-1, 1).double()
 print(f"largest sum {acc.abs().max().item():,}; int32 holds {2**31 - 1:,}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **【预测】** 整数网络的预测，有百分之几和伪量化的网络相同？如果不同，从哪里来？
+# **【预测】** 整数网络的预测，有百分之几和伪量化的网络相同？如果有不同，原因在哪里？
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 不同的那一点从哪里来？请学生列出三处。
@@ -702,7 +702,7 @@ for b in (8, 4):
     print(f"{b:4} {row} {spread(fake):>18} {spread(whole):>12}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 两种位宽都在 99% 以上。不同的来自三处：偏置舍入成整数；重新量化舍入两次（见[只用整数](04b_integer.ipynb)一章）；输出也量化成 8 位编码，两个很接近的得分可能成了同一个编码，谁排在前面就选谁。验证一下第三种：
+# 两种位宽都在 99% 以上。不同之处有三个来源：偏置舍入成整数；重新量化舍入两次（见[只用整数](04b_integer.ipynb)一章）；输出也量化成 8 位编码，两个很接近的得分可能成了同一个编码，谁排在前面就选谁。验证一下第三种：
 
 # %% slideshow={"slide_type": "skip"}
 quantizers = weights_at(net, 8, axis=0, method="mse"), inputs_at(inputs[0], 8, "mse")
@@ -1148,7 +1148,7 @@ exercises.check("padding-code", my_padded)
 # **【思考】** 你要把一个网络部署到手机上，只能测一个数来决定用 8 位还是 4 位。你测什么？会漏掉什么？
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 讨论 8 分钟：只能测三个数，你选哪三个？
+# 讨论 8 分钟。然后放宽到三个数：选哪三个？
 
 # %% slideshow={"slide_type": "skip"}
 exercises.progress()
