@@ -142,9 +142,8 @@ exercises.predict("layer-mib")
 def layer():
     """Its weights in float32, and their codes of 8 and of 4 bits."""
     w = torch.randn(4096, 4096, generator=torch.Generator().manual_seed(0)).to(device)
-    schemes = QuantizationScheme.INT8, QuantizationScheme.INT4
-    quantizers = (UniformQuantizer(QuantizationParams.from_tensor(w, s)) for s in schemes)
-    return w, *(quantizer.quantize(w) for quantizer in quantizers)
+    params = (QuantizationParams.from_tensor(w, QuantizationScheme.from_bits(b)) for b in (8, 4))
+    return w, *(UniformQuantizer(p).quantize(w) for p in params)
 
 
 def sizes(w, q8, q4):
