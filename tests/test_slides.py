@@ -94,7 +94,7 @@ SMALL = """([body, code, figure, codeLike]) => {
         const least = e.closest(codeLike) ? code : body;
         if (parseFloat(getComputedStyle(e).fontSize) < least - 0.1) found.push(`text: ${text}`);
     }
-    for (const image of slide.querySelectorAll('.qc-explorer img, img.still')) {
+    for (const image of slide.querySelectorAll('.qc-panels > img, img.still')) {
         if (!image.naturalWidth) { found.push('a picture is missing'); continue; }
         const box = image.getBoundingClientRect();
         // object-fit: contain; the texts of a figure are 16 pixels at its own size.
