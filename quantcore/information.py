@@ -51,12 +51,13 @@ def sqnr_db(x: Tensor, x_hat: Tensor) -> float:
     require_float_tensor(x_hat, "x_hat")
     if x.shape != x_hat.shape:
         raise ValueError(f"x_hat: expected x's shape {tuple(x.shape)}, found {tuple(x_hat.shape)}")
-    ends = torch.stack([*x.detach().aminmax(), *x_hat.detach().aminmax()]).double()
+    x, x_hat = x.detach(), x_hat.detach()
+    ends = torch.stack([*x.aminmax(), *x_hat.aminmax()]).double()
     if not ends.isfinite().all():
         raise ValueError("x, x_hat: found NaN or infinite values; SQNR is defined for finite ones")
     # Where a difference could overflow, that of the halves does not.
     unit = 2 if ends.abs().max() > torch.finfo(torch.float64).max / 2 else 1
-    parts = [t.detach().flatten().split(PIECE) for t in (x, x_hat)]
+    parts = [t.flatten().split(PIECE) for t in (x, x_hat)]
 
     def errors() -> Iterator[Tensor]:
         return (a.double() / unit - b.double() / unit for a, b in zip(*parts, strict=True))

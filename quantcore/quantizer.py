@@ -60,7 +60,7 @@ class UniformQuantizer:
         """
         p = self.params
         scale, zero_point = self.layout(x)
-        codes = torch.empty_like(x, dtype=p.dtype, requires_grad=False)
+        codes = torch.empty_like(x, dtype=p.dtype)
         values = x.detach().to(scale.dtype)
         if pieces.quantize(values, scale, zero_point, p.qmin, p.qmax, codes):
             raise _nan_error(x)
