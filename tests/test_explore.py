@@ -119,6 +119,17 @@ def test_each_control_changes_the_picture(explorer):
         assert len(pictures) == 2, f"{control.name} changes nothing"
 
 
+def test_figures_of_one_page_share_a_style_that_says_nothing_of_one_of_them():
+    """The last style of a page is that of all its figures."""
+    control = Control("bits", (1, 2), 1)
+
+    def style(sheet):
+        page = static_html(Explorer("rate", sheet, lambda sheet, bits: "", control))
+        return re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
+
+    assert style(Sheet(1, width=4, height=2)) == style(Sheet(2, width=6, height=4))
+
+
 def test_the_static_page_holds_every_state_within_its_budget(explorer):
     page = static_html(explorer)
     frames = json.loads(re.search(r'<script type="application/json">(.*?)</script>', page)[1])

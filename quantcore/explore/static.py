@@ -29,9 +29,9 @@ ENCODINGS = (
     {"quality": 40},
 )
 
-PAGE = Template("""<figure class="qc-explorer">
+PAGE = Template("""<figure class="qc-explorer" style="--width:${width}px">
 <style>
-.qc-explorer{margin:1em 0;max-width:${width}px;font-family:system-ui,sans-serif;
+.qc-explorer{margin:1em 0;max-width:var(--width);font-family:system-ui,sans-serif;
 container-type:inline-size}
 .qc-explorer .qc-controls{display:flex;flex-wrap:wrap;gap:.3em 1.4em;align-items:center}
 .qc-explorer label{display:inline-flex;gap:.5em;align-items:center;min-height:2.2em}
