@@ -17,6 +17,7 @@ import nbformat
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+WHOLE = ".qc-panels > img"  # a static figure's picture, where its panels have no rows of their own
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 TOKEN = "course"
 

@@ -2,7 +2,7 @@
 
 import pytest
 from books import STATE, Visit, built, main_of, wait_for_frames, write_book
-from browser import needs_chromium
+from browser import WHOLE, needs_chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from book import words
@@ -76,10 +76,10 @@ def test_a_slider_in_a_result_is_opened_and_moved_by_keyboard(page):
     slider = figure.locator("input[type=range]")
     slider.focus()
     page.keyboard.press("End")
-    figure.locator(".qc-panels > img").evaluate("image => image.decode()")
+    figure.locator(WHOLE).evaluate("image => image.decode()")
     state = figure.evaluate(STATE)
     assert state["right"] and state["drawn"] and state["values"][0] == "8"
-    size = figure.locator(".qc-panels > img").bounding_box()
+    size = figure.locator(WHOLE).bounding_box()
     assert size["width"] > 500 and size["width"] / size["height"] == pytest.approx(960 / 380, 0.01)
 
 
@@ -93,10 +93,10 @@ def test_a_button_that_is_pressed_before_the_frames_are_there_is_heard(folds, br
         figure = visit.page.locator(".qc-explorer")
         figure.get_by_role("button").click()
         visit.page.wait_for_timeout(200)
-        assert figure.locator(".qc-a .qc-panels > img").count() == 0 and held
+        assert figure.locator(f".qc-a {WHOLE}").count() == 0 and held
         for route in held:
             route.continue_()
-        figure.locator(".qc-a .qc-panels > img").wait_for()
+        figure.locator(f".qc-a {WHOLE}").wait_for()
         assert visit.wrong == []
 
 

@@ -4,12 +4,12 @@ import re
 
 import pytest
 from books import CHAPTERS, EDITIONS, LOADED, STATE, Visit, main_of, wait_for_frames
-from browser import needs_chromium
+from browser import WHOLE, needs_chromium
 
 
 def check_state(figure):
     """The figure shows the picture of what its controls say; returns the picture's alt text."""
-    figure.locator(".qc-panels > img").evaluate("image => image.decode()")
+    figure.locator(WHOLE).evaluate("image => image.decode()")
     state = figure.evaluate(STATE)
     assert state["right"] and state["drawn"] and state["line"] == state["shown"], state
     assert not state["stretched"], state
@@ -65,7 +65,7 @@ def test_every_slider_shows_its_picture(book, visit, edition, name):
     page = visit.page
     page.goto((book / edition / f"{name}.html").as_uri())
     figures = page.locator(".qc-explorer")
-    before = [figure.locator(".qc-panels > img").get_attribute("alt") for figure in figures.all()]
+    before = [figure.locator(WHOLE).get_attribute("alt") for figure in figures.all()]
     for number, figure in enumerate(figures.all()):
         wait_for_frames(page, figure)
         seen = {check_state(figure)}
@@ -156,14 +156,14 @@ def test_paper_shows_where_the_sliders_start(book, browser, edition):
     assert figures.count() == len(expected) > 0
     figure = figures.first
     wait_for_frames(page, figure)
-    start = figure.locator(".qc-panels > img").get_attribute("alt")
+    start = figure.locator(WHOLE).get_attribute("alt")
     figure.locator("input[type=range]").first.press("Home")
-    assert figure.locator(".qc-panels > img").get_attribute("alt") != start
+    assert figure.locator(WHOLE).get_attribute("alt") != start
     page.emulate_media(media="print")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert check_state(figure) == start
     for shown in figures.all():
-        assert shown.locator(".qc-panels > img").is_visible()
+        assert shown.locator(WHOLE).is_visible()
         assert shown.locator("input, select").first.is_visible()
     assert visit.wrong == []
     page.close()

@@ -5,7 +5,7 @@ from base64 import b64decode
 
 import numpy as np
 import pytest
-from browser import jupyterlab, needs_chromium, new_page, open_notebook, write_notebook
+from browser import WHOLE, jupyterlab, needs_chromium, new_page, open_notebook, write_notebook
 from PIL import Image
 
 from quantcore import explore, samples
@@ -14,7 +14,6 @@ from quantcore.explore.static import static_html
 pytestmark = needs_chromium
 
 SHOWN = "figure => figure.querySelector('img').src"
-WHOLE = ".qc-panels > img"
 CELLS = (
     "from quantcore import explore, samples\nexplore.set_language('en')",
     "figure = explore.quantization(samples.distribution('normal'))\nfigure",
@@ -172,7 +171,7 @@ def reloaded(static):
 
 def test_static_figures_show_their_start(reloaded):
     for i, explorer in enumerate(reloaded.figures):
-        image = reloaded.locator("figure .qc-panels > img").nth(i)
+        image = reloaded.locator(f"figure {WHOLE}").nth(i)
         assert image.get_attribute("alt") == explorer.alt(explorer.start, explorer.line)
         assert is_the_picture_of(pixels(reloaded, image), explorer, *explorer.start)
 

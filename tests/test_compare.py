@@ -2,7 +2,7 @@
 
 import ipywidgets as widgets
 import pytest
-from browser import jupyterlab, needs_chromium, new_page, open_notebook, write_notebook
+from browser import WHOLE, jupyterlab, needs_chromium, new_page, open_notebook, write_notebook
 from test_figures import FIGURES
 
 from quantcore import explore, words
@@ -166,7 +166,7 @@ def test_paper_shows_b_alone(browser, tmp_path):
     assert page.locator(".qc-a audio").get_attribute("src").startswith("data:audio")
     page.emulate_media(media="print")
     assert not page.locator(".qc-a").is_visible()
-    assert page.locator("figure > .qc-panels > img").is_visible()
+    assert page.locator(f"figure > {WHOLE}").is_visible()
     assert page.get_by_role("button").count() == 0
     page.close()
 
