@@ -881,12 +881,12 @@ exercises.progress()
 # ## Summary
 #
 # - The three panels have different tasks: the distribution shows how codes are used, the error whether it still looks like uniform noise, and original against quantized shows clipping and 0.
-# - Without clipping $e/s$ has the density $\sum_k s\,f(s(k+u))$. With a small step it is close to 1, and the error fills the box $\pm\tfrac12$ with a variance of $\tfrac1{12}$ (in units of $s^2$).
-# - The signal determines the error; if the signal is a sine, the spectrum of the error has only harmonics.
-# - The mean height of the spectrum is the noise power. Subtractive dither levels the harmonics and does not reduce the power; it needs a signal that is not clipped.
+# - Without clipping $e/s$ has the density $\sum_k s\,f(s(k+u))$. With a small step it is close to 1: the error fills the box $\pm\tfrac12$, with variance $\tfrac1{12}$ (in units of $s^2$).
+# - The signal determines the error: the error of a sine has only harmonics in its spectrum.
+# - The mean height of the spectrum is the noise power. Subtractive dither levels the harmonics, not the power; the signal must not be clipped.
 # - With `minmax`, the ratio of the peak to the root mean square decides the SQNR of a layer's weights; what the layer does to the output of the network is known only by running it.
 # - One SQNR hides local disasters. Look by rows, layers and channels.
-# - When you see a fault in a picture, check it by numbers, and compare only on the same data.
+# - Check what you see in a picture by numbers, and compare only on the same data.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Next: [A real network](05b_network.ipynb).
