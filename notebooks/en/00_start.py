@@ -12,7 +12,7 @@
 #
 # We would like to run a language model of 7 billion parameters on our own computer. Its weights are stored as 16-bit floats, 2 bytes for each parameter, 14 GB in all. The graphics card has 8 GB of memory, so the model does not fit. Would it fit if each parameter took only 8 bits, or only 4? And stored so coarsely, would the model still be of any use?
 #
-# **Quantization** is this kind of storage: choose finitely many integers, then use them to approximate the real numbers of a range. Bytes are saved, and some accuracy is lost. How much is lost? Can it be calculated? When can the calculation not be trusted? These three questions are what the course answers.
+# **Quantization** is this kind of storage: choose finitely many integers, then use them to approximate the real numbers of a range. Bytes are saved, and some accuracy is lost. How much is lost? Can it be calculated? When can the calculation not be trusted? The course answers these three questions.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Begin with a question: who has run a language model on a computer of their own? Was there enough memory? Write 14 GB and 8 GB on the board, to come back to. 3 minutes.
@@ -68,7 +68,7 @@ explore.set_language("en")
 # [[N1](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# When the weights are quantized to integers of 8 or 4 bits, the integers are not all that must be stored: the conversion between integers and real numbers must be stored, too. A common choice is that every 128 weights share one **scale** of 16 bits, which is $16/128 = 0.125$ bits for each weight. How a scale is chosen, and why weights are grouped like this, is the subject of [Quantization parameters](03_params.ipynb).
+# When the weights are quantized to integers of 8 or 4 bits, the integers are not all that must be stored: the conversion between integers and real numbers must be stored, too. A common choice is for every 128 weights to share one **scale** of 16 bits, which is $16/128 = 0.125$ bits for each weight. How a scale is chosen, and why weights are grouped like this, is the subject of [Quantization parameters](03_params.ipynb).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** Stored in 16, 8 and 4 bits, with the scales, how many GB does the model take? Which of the three fit on a card of 8 GB? Here 1 GB is $10^9$ bytes.
@@ -82,7 +82,7 @@ exercises.predict("model-size")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# There are 7 billion parameters. With 16 bits each they take $7 \times 10^9 \times 16 / 8$ bytes, which is 14 GB and does not fit. With 8 bits they take 7 GB, and 7.11 GB with the scales; with 4 bits 3.5 GB, and 3.61 GB with the scales, a little more than a quarter of 16 bits. Both of these fit.
+# There are 7 billion parameters. With 16 bits each they take $7 \times 10^9 \times 16 / 8$ bytes, which is 14 GB and does not fit. With 8 bits they take 7 GB, and 7.11 GB with the scales; with 4 bits 3.5 GB, and 3.61 GB with the scales, a little more than a quarter of what 16 bits take. Both of these fit.
 #
 # </details>
 
@@ -99,7 +99,7 @@ for bits in (32, 16, 8, 4):
     )
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# That the weights fit does not yet mean that the model runs. Intermediate results take memory as well, and the longer the text that the model reads, the more they take. Weights of 8 bits leave less than 1 GB for them, weights of 4 bits leave more than 4 GB.
+# That the weights fit does not mean that the model runs. Intermediate results take memory as well, and the longer the text that the model reads, the more they take. Weights of 8 bits leave less than 1 GB for them, weights of 4 bits leave more than 4 GB.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # An integer of 4 bits has only 16 different values. The 128 weights that share a scale have at most 16 different values once they are quantized. Why can such a model still be used? To answer this we must know how large the error is, where it comes from, and how to make it smaller. We begin with a smaller example.
@@ -116,7 +116,7 @@ for bits in (32, 16, 8, 4):
 # 2. Is the step exactly half of what it was?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Let the class vote: exactly half, less than half, more than half. Most say exactly half. Ask one who says no for the reason, which leads to one gap less than levels.
+# Let the class vote: exactly half, less than half, more than half. Most say exactly half. Ask one who says no for the reason, which leads to “one gap fewer than levels”.
 
 # %%
 exercises.predict("step-ratio")
@@ -142,7 +142,7 @@ explore.staircase(bits=3, symmetric=False)
 # **How to read this figure.**
 #
 # - Left: the horizontal axis is the original value $x$, the vertical axis the value after quantization, $\hat x$ (say “x hat”). A horizontal piece is one stair. All $x$ on the same stair become indistinguishable. The dashed line is $\hat x = x$.
-# - Right: the green line is the error $x - \hat x$ divided by the step. Wherever the stairs reach, it stays between $\pm\tfrac12$. Beyond them $\hat x$ no longer changes, the error keeps growing, and the green line leaves the picture at the top and at the bottom. To press whatever lies beyond the range onto the outermost level is called **clipping** (also saturation, or limiting).
+# - Right: the green line is the error $x - \hat x$ divided by the step. Wherever the stairs reach, it stays between $\pm\tfrac12$. Beyond them $\hat x$ no longer changes, the error keeps growing, and the green line leaves the picture at the top and at the bottom. Pressing whatever lies beyond the range onto the outermost level is called **clipping** (also saturation, or limiting).
 # - The orange line on the right is 1 inside the range and 0 outside. It is the gradient that training uses; [The uniform quantizer](04_quantizer.ipynb) comes to it.
 # - The numbers below the figure are, in order: the scale $s$ (which here is the step), the zero point $z$, the number of levels, and the largest level.
 
@@ -257,18 +257,18 @@ for name, a, m in zip(["s", "z", "q", "x̂", "e"], by_hand, measured):
 #
 # | class | what it holds | how you get one |
 # |:--|:--|:--|
-# | `QuantizationScheme`, the scheme | which integers a code can be: $q_{\min}$, $q_{\max}$, the bit width, the storage type; it knows no data | write its name, such as `QuantizationScheme.INT8` |
+# | `QuantizationScheme`, the scheme | which integers a code can be: $q_{\min}$, $q_{\max}$, the bit width, the storage type; it does not depend on the data | write its name, such as `QuantizationScheme.INT8` |
 # | `QuantizationParams`, the parameters | how integers correspond to real numbers: $s$, $z$, and also $q_{\min}$ and $q_{\max}$ | `QuantizationParams.from_tensor(x, scheme)` computes them from the data `x` |
-# | `UniformQuantizer`, the quantizer | one set of parameters, and what is done with them | `UniformQuantizer(params)` |
+# | `UniformQuantizer`, the quantizer | one set of parameters, and the operations that use them | `UniformQuantizer(params)` |
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Three classes for three questions: which integers, how they correspond, how it is computed.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# `from_tensor` is symmetric unless it is told otherwise: `symmetric=True`, and then $z = 0$. For asymmetric quantization you must write `symmetric=False`.
+# `from_tensor` is symmetric by default: `symmetric=True`, and then $z = 0$. For asymmetric quantization you must write `symmetric=False`.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# A quantizer is used in three ways: `quantizer.quantize(x)` returns codes, a tensor of integers; `quantizer.dequantize(q)` returns reconstructed values from codes; `quantizer(x)` does both at once, from $x$ straight to $\hat x$. This last is called **fake quantization**, because what comes back is still floats.
+# A quantizer is used in three ways: `quantizer.quantize(x)` returns codes, a tensor of integers; `quantizer.dequantize(q)` returns reconstructed values from codes; `quantizer(x)` does both at once, from $x$ straight to $\hat x$. This last is called **fake quantization**, because what it returns is still floats.
 
 # %% slideshow={"slide_type": "fragment"}
 quantizer = UniformQuantizer(QuantizationParams.from_tensor(x, QuantizationScheme.INT4))
@@ -290,7 +290,7 @@ print("both       ", quantizer(x))
 # $$
 # [[N4](06_summary.ipynb#All-formulas)]
 #
-# The larger the SQNR, the better. Each 10 dB more divide the noise power by ten.
+# The larger the SQNR, the better. Each additional 10 dB divides the noise power by ten.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** Ten thousand numbers from a standard normal distribution are quantized symmetrically to 8 bits. Is the SQNR about 20 dB, 40 dB, or 80 dB?
@@ -339,7 +339,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | $\operatorname{rint}$ | rint | round half to even | the nearest integer, the even one in a tie; another kind, written $\operatorname{round}_{\text{away}}$, takes ties away from zero |
 # | $N$, $K$, $k$ | N, K, k | count, inner dimension, index | how many numbers there are; the length of the dimension that a matrix product sums over; a running index |
 #
-# “Mean” has two senses: for a random variable it is the expectation, written $\mathbb{E}[e^2]$; for numbers that we hold it is their average. With enough data the two are close.
+# “Mean” has two senses: for a random variable it is the expectation, written $\mathbb{E}[e^2]$; for numbers that we have, it is their average. With enough data the two are close.
 #
 # The remaining letters are explained again where they are used; this table is for looking up. Only $\beta$ has two meanings, because both are called bias.
 #
@@ -364,14 +364,14 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # %% [markdown] slideshow={"slide_type": "skip"}
 # | question | choices | what it decides | where |
 # |:--|:--|:--|:--|
-# | When is it quantized? | **post-training quantization** (PTQ): a trained model is quantized, and a little data sets the parameters. **quantization-aware training** (QAT): fake quantization is part of the forward pass in training, and the weights adapt to its error | how much data and computing it takes; how much accuracy is left at very few bits | PTQ: [Quantization parameters](03_params.ipynb); QAT: [The uniform quantizer](04_quantizer.ipynb) |
-# | What is quantized? | **weight-only**: the weights are dequantized to floats before the computation. Weights and activations: a layer's input is quantized, too, and integers are multiplied | weight-only saves storage and memory traffic; weights and activations save computation as well | [Information theory](01_information_theory.ipynb); [Integers only](04b_integer.ipynb) |
-# | When is the range of activations set? | **static**: beforehand, on representative data, and never changed. **dynamic**: at run time, from the present input | static is fast, and clips an input unlike those that it has seen; dynamic follows the input, at a cost each time | [Quantization parameters](03_params.ipynb) |
+# | When is it quantized? | **post-training quantization** (PTQ): a trained model is quantized, and a little data sets the parameters. **quantization-aware training** (QAT): fake quantization is part of the forward pass in training, and the weights adapt to its error | how much data and computing it takes; how much accuracy is left with very few bits | PTQ: [Quantization parameters](03_params.ipynb); QAT: [The uniform quantizer](04_quantizer.ipynb) |
+# | What is quantized? | **weight-only**: the weights are dequantized to floats before the computation. **Weights and activations**: a layer's input is quantized, too, and integers are multiplied | weight-only saves storage and memory traffic; weights and activations save computation as well | [Information theory](01_information_theory.ipynb); [Integers only](04b_integer.ipynb) |
+# | When is the range of activations set? | **static**: beforehand, on representative data, and never changed. **dynamic**: at run time, from the present input | static is fast, but may clip an input unlike those that it has seen; dynamic follows the input, at a cost each time | [Quantization parameters](03_params.ipynb) |
 # | How many numbers share a scale? | **per-tensor**, **per-channel**, **per-group** | more scales mean less error, more bytes, and integer products that are harder to arrange | [Quantization parameters](03_params.ipynb) |
-# | Where do the levels lie? | integers: evenly spaced. floats (FP8, FP4): denser toward 0. a table (such as NF4): as the distribution of the data wants it | which distribution has a small error; whether hardware can compute with it | [Quantization schemes](02_schemes.ipynb) |
+# | Where do the levels lie? | **integers**: evenly spaced. **floats** (FP8, FP4): denser toward 0. **a table** (such as NF4): placed to suit the distribution of the data | which distributions have a small error; whether hardware can compute with the codes directly | [Quantization schemes](02_schemes.ipynb) |
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# For integers there is one more, smaller question: symmetric or asymmetric? Symmetric has $z = 0$, which makes integer products simplest. Asymmetric stores one $z$ more, and can use every code. This question belongs to [Quantization parameters](03_params.ipynb) as well.
+# For integers there is one more, smaller question: **symmetric** or **asymmetric**? Symmetric has $z = 0$, which makes integer products simplest. Asymmetric must store $z$ as well, but can use every code. This question belongs to [Quantization parameters](03_params.ipynb) as well.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Think]** The 4-bit storage at the beginning of this chapter has one scale for every 128 weights, and the activations are not quantized. How does it answer each of the five questions?
@@ -387,7 +387,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **What this course does not do.** It teaches the mathematics of quantization, and how to check it by measuring. It does not teach how to use one inference engine or another, and does not write low-bit kernels for GPUs, so real inference speeds are not compared. The special methods for large language models (GPTQ, AWQ, SmoothQuant and others) appear only in [Summary](06_summary.ipynb), with their ideas and their sources. Vector quantization is only mentioned. Quantizing gradients and optimizer states, and other kinds of compression such as pruning, distillation and low-rank factors, are not part of the course.
+# **What this course does not do.** It teaches the mathematics of quantization, and how to check it by measuring. It does not teach how to use one inference engine or another, nor does it write low-bit kernels for GPUs, so real inference speeds are not compared. The special methods for large language models (GPTQ, AWQ, SmoothQuant and others) are left to [Summary](06_summary.ipynb), which gives their ideas and their sources. Vector quantization is only mentioned. Quantizing gradients and optimizer states, and other kinds of compression such as pruning, distillation and low-rank factors, are not part of the course.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The map of the course, and how to study
@@ -401,9 +401,9 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # - Linear algebra: you can multiply matrices.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# You need not have studied information theory. What is needed of deep learning is in “Just enough about networks” in this chapter; automatic differentiation is explained in [The uniform quantizer](04_quantizer.ipynb).
+# You need not have studied information theory. What you need of deep learning is in “Just enough about networks” in this chapter; automatic differentiation is explained in [The uniform quantizer](04_quantizer.ipynb).
 #
-# Fourier series, characteristic functions, differential entropy and the like go beyond this. A section or a chapter that uses them has ★ at the end of its heading. What is marked ★ can be skipped, and one sentence there says what its result is.
+# Fourier series, characteristic functions, differential entropy and the like go beyond this. A section or a chapter that uses them has ★ at the end of its heading. What is marked ★ can be skipped, and one sentence there states the result.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Ten notebooks, eight classes
@@ -436,7 +436,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # | 8 | 05b; 06 is an examination, and homework |
 # | optional | 01b ★ |
 #
-# Class 8 may also leave out sections 7 to 9 of 05b, and keep the last 20 minutes for beginning the examination of 06 in the room.
+# Class 8 may also leave out sections 7 to 9 of 05b, and keep the last 20 minutes to begin the examination of 06 in class.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read the chapters in order if you can, because each uses the notation of those before. A word that you do not know is in the [Glossary](glossary.ipynb); the original papers are in the [References](references.ipynb).
@@ -444,19 +444,19 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Predict, move, derive, check
 #
-# Each new result mostly comes in four steps.
+# Most new results come in four steps.
 
 # %% [markdown]
 # 1. **Predict.** Write down your own answer, a number or a sentence, before you read on. A wrong guess does no harm; the more definite it is, the better you will remember.
 # 2. **Move.** Drag the slider and see whether your prediction holds. Some sections have no slider; then run the code instead.
 # 3. **Derive.** No step is long. Write each one on paper as you read.
-# 4. **Check.** The cell after a derivation always does the same: the left column is what the formula predicts (`predicted`), the right column what was measured (`measured`).
+# 4. **Check.** The cell after a derivation compares two columns: the left column is what the formula predicts (`predicted`), the right column what was measured (`measured`).
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # A label in brackets is a question for you: predict by intuition, compute on paper, think and give reasons, try with your hands. The answers are folded away under “Answer”. Write down yours first, then open it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# What does it mean that the two columns agree? It means that on these data, under these conditions, no difference between the formula and the measurement can be seen. It does not prove that the formula holds under other conditions, and it does not mean that you have learned it. You have learned it when you can compute the left column yourself, without the code. Sometimes the columns disagree. Then usually an assumption of the formula has been broken, and there it is most worth reading closely.
+# What does it mean that the two columns agree? It means that on these data, under these conditions, no difference between the formula and the measurement can be seen. It does not prove that the formula holds under other conditions, and it does not mean that you have learned it. You have learned it when you can compute the left column yourself, without the code. Sometimes the columns disagree. Usually an assumption of the formula has then been broken, and such places are most worth reading closely.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Just enough about networks
@@ -464,7 +464,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # The examples in this course come from real neural networks. To read them you only need what follows.
 
 # %% [markdown]
-# **Fully connected layer.** The input is a vector $x$ of length $K$, the output is
+# **Fully connected layer.** The input is a vector $x$ of length $K$, and the output is
 #
 # $$
 # y = W x + \beta
@@ -473,10 +473,10 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # $W$ is the matrix of **weights**, $\beta$ the vector of the **bias**. Each row of $W$ computes one output, so a row is said to correspond to one **output channel**. The weight of `torch.nn.Linear` has the shape `(output, input)`, with the output channels in dimension 0.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# An **activation function** follows a layer, and acts on each number alone. The most common is **ReLU**, $\max(0, x)$: negative numbers become 0, positive ones stay. The outputs of a layer are called **activations**. Weights are fixed once training ends. Activations change with the input, so their range must be estimated from data.
+# An **activation function** follows a layer, and acts on each number separately. The most common is **ReLU**, $\max(0, x)$: negative numbers become 0, positive ones stay. The outputs of a layer are called **activations**. Weights are fixed once training ends. Activations change with the input, so their range must be estimated from data.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Convolutional layer.** The input is a set of images, each called an input channel. The weight has the shape `(output channels, input channels, height, width)`. At each place of the image a patch is taken out, flattened to a vector, and multiplied with the weights of each output channel as an inner product. So a convolution is a matrix product, too: all weights of one output channel, flattened, are a row of $W$; a flattened patch is a column of $X$; the output is $W X$. At the border there is no full patch, so the image is usually surrounded by a few rings of 0. This is **padding**.
+# **Convolutional layer.** The input is a set of images, each called an input channel. The weight has the shape `(output channels, input channels, height, width)`. At each place in the image a patch is taken out and flattened to a vector, and its inner product with the weights of each output channel is computed. So a convolution is a matrix product, too: all weights of one output channel, flattened, are a row of $W$; a flattened patch is a column of $X$; the output is $W X$. At the border there is no full patch, so the image is usually surrounded by a few rings of 0. This is **padding**.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # A **transposed convolution** makes images larger. The shape of its weight is `(input channels, output channels, height, width)`, with the output channels in dimension 1. In per-channel quantization it is a common mistake to get this dimension wrong.
@@ -488,7 +488,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # **[Compute]** The weight of a convolutional layer has the shape `(32, 16, 3, 3)`. Written as a matrix $W$, how many rows and columns does it have?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# This asks for a shape; whoever is wrong has mostly forgotten the 3 × 3.
+# This asks for a shape; most who are wrong have forgotten the 3 × 3.
 
 # %%
 exercises.predict("convolution-columns")
@@ -523,7 +523,7 @@ print("largest difference:", (predicted - measured).abs().max().item())
 # **[Predict]** Three kinds of layer all have 16 input channels and 32 output channels. In the three shapes printed below, in which dimension is the 32?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Hands first, then the output. The transposed convolution is the dimension most easily got wrong in the whole course; chapter 3 comes back to it.
+# Hands first, then the output. The transposed convolution has the dimension that is most easily got wrong in the whole course; chapter 3 comes back to it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
@@ -540,7 +540,7 @@ for layer in layers:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
-# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only said to be unfinished.
+# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only reported as unfinished.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (6 minutes, difficulty 1/3) Write `my_journey(x, s, z, qmin, qmax)`: `x` and `s` are floats, the zero point `z` and the ends of the codes `qmin` and `qmax` are integers; it returns the reconstructed value $\hat x$ of `x`, one number.
@@ -566,7 +566,7 @@ exercises.check("a-numbers-journey", my_journey)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (6 minutes, difficulty 2/3) A thermometer covers 35 ℃ to 42 ℃, and the error must not exceed 0.0625 ℃. How many bits does it need at least? Write the general `my_bits(lo, hi, error)`: the two outermost levels lie at `lo` and `hi`, the error is at most `error`, and it returns the smallest number of bits.
+# **[Try]** (6 minutes, difficulty 2/3) A thermometer covers 35 ℃ to 42 ℃, and the error must not exceed 0.0625 ℃. At least how many bits does it need? Write the general `my_bits(lo, hi, error)`: the two outermost levels lie at `lo` and `hi`, the error is at most `error`, and it returns the smallest number of bits.
 
 # %% slideshow={"slide_type": "skip"}
 import math
@@ -643,13 +643,13 @@ exercises.check("sqnr-by-hand", my_sqnr)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Discussion
 #
-# **[Think]** You store body temperatures in 3 bits, and examination marks in as many. How would you choose the two ranges? Why do the choices differ?
+# **[Think]** You store body temperatures in 3 bits, and examination marks likewise. How would you choose the two ranges? Why do the choices differ?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Discuss for 5 minutes; see discussion.md.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How far have you come in the whole course? The next cell knows:
+# How far have you come in the whole course? The next cell shows it:
 
 # %% slideshow={"slide_type": "skip"}
 exercises.progress()
@@ -701,7 +701,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 # | `No module named 'quantcore'` | as in the second row | as in the second row |
 # | `No such file or directory` | the notebook was copied out of its place | open it in the whole repository |
 #
-# It works without `make`, too: `pip install -c constraints.txt -e ".[lab]"` in a virtual environment of your own installs the same versions.
+# You can do without `make`, too: `pip install -c constraints.txt -e ".[lab]"` in a virtual environment of your own installs the same versions.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### When a slider does not move
@@ -709,14 +709,14 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 # | what you see | why | what to do |
 # |:--|:--|:--|
 # | nothing below the code | the cell has not been run | select the cell and press Shift + Enter; to run all, menu Run → Run All Cells |
-# | a figure, no slider, and a line that says that the figure comes alive when the cell is run | this is the picture that was saved last. A picture can be saved, controls cannot: they need the kernel to compute | menu Run → Run All Above Selected Cell runs the cells before, then run this one |
-# | `NameError: name 'explore' is not defined` | the cell that imports `explore` has not been run; it is the same after a restart of the kernel | run the cells before first, then this one |
-# | above the figure stands “The kernel was restarted, and this figure no longer moves” | figure and controls belong to the old kernel, which has stopped | run the cells before first, then this one |
+# | a figure, no slider, and a line that says that the figure comes alive when the cell is run | this is the picture that was saved last. A picture can be saved, controls cannot: they need the kernel to compute | menu Run → Run All Above Selected Cell runs the cells above; then run this one |
+# | `NameError: name 'explore' is not defined` | the cell that imports `explore` has not been run; the same happens after the kernel is restarted | run the cells above first, then this one |
+# | above the figure it says “The kernel was restarted, and this figure no longer moves” | figure and controls belong to the old kernel, which has stopped | run the cells above first, then this one |
 # | the cell was run, and there is still only a picture | the page has no widgets installed | look at the line `ipywidgets` of the check above; install, restart JupyterLab, reload the page |
 # | `Error displaying widget` | the notebook was not opened and saved with `make lab`, and has kept dead widgets | as in the row “a figure, no slider” |
 # | only a picture, on a code host | that page has no kernel, and cannot compute | download the repository, run `make lab` |
 # | the slider moves and the figure does not | the kernel is busy, or has stopped | look at the state of the kernel, top right; menu Kernel → Restart Kernel and Run All Cells |
-# | a line below the figure says “error” | the computation failed, and the reason stands there | follow it; if that does not help, restart the kernel and run from the top |
+# | a line below the figure says “error” | the computation failed, and the reason is given there | act on it; if that does not help, restart the kernel and run from the top |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Your copy
@@ -725,7 +725,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 #
 # - **Change and save what you like.** git does not look at this folder. Whatever you change or save there harms neither the repository nor `make test`. `make lab` only adds copies that are missing, and never writes over one that you have changed.
 # - **To start over.** Close the chapter in JupyterLab, open a terminal, and run `make reset CHAPTER=03_params` in the root of the repository. You get a fresh copy. The old one is still there, renamed `03_params-old.ipynb`.
-# - **When the course is updated.** Run `make lab` again. Copies that you have not touched become the new chapter. Those that you have changed, or run and saved, stay as they are, and the new chapter is put beside them as `03_params-new.ipynb`; the terminal says which.
+# - **When the course is updated.** Run `make lab` again. Copies that you have not touched are replaced by the new chapter. Those that you have changed, or run and saved, stay as they are, and the new chapter is put beside them as `03_params-new.ipynb`; the terminal says which chapters.
 # - **Opening it the next day.** Text, code, outputs and pictures are saved. A slider appears when you run its cell again.
 # - **To see the chapters already run.** In the list of files on the left go back to the root, and open the notebook of the same name in `notebooks/en/`. Look at it there, and do not run it.
 
@@ -736,13 +736,13 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 #
 # | output | does it change | why |
 # |:--|:--|:--|
-# | numbers and tables in the notebooks | no, but for the next two rows | only a few significant digits are printed, and machines differ by much less |
-# | times, speeds, and ratios of times | yes | they are about your machine |
+# | numbers and tables in the notebooks | no, except in the next two rows | only a few significant digits are printed, and machines differ by much less |
+# | times, speeds, and ratios of times | yes | they describe your machine |
 # | cells that say that they depend on the machine | yes | a comment in the code says why |
-# | the last digits of a float (where they are not printed) | yes | another order of summation rounds differently; some random functions follow the processor's instruction set, even with the same seed |
+# | the last digits of a float (where they are not printed) | yes | another order of summation rounds differently; some random functions depend on the processor's instruction set, even with the same seed |
 # | single codes (where they are not printed one by one) | very rarely | when $x/s$ is almost exactly halfway between two integers, the last digit can move the code by 1 |
 #
-# Every cell that measures time has a comment that says why its result changes. All other cells are run again by `make test`, and compared with the saved outputs character by character; of a figure the text that describes it is compared, not the pixels. It runs the notebooks in `notebooks/en/`, and has nothing to do with your copy.
+# Every cell that measures time or depends on the machine has a comment that says why its result changes. All other cells are run again by `make test`, and compared with the saved outputs character by character; of a figure the text that describes it is compared, not the pixels. `make test` runs the notebooks in `notebooks/en/`, and has nothing to do with your copy.
 #
 # Why does the last digit of a float change?
 #
@@ -754,9 +754,9 @@ exercises.predict("three-lines")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
-# The first is `False`: addition of floats is not associative, and another order gives a slightly different result. The number of cores, the instruction set and a GPU all change the order of summation.
+# The first is `False`: addition of floats is not associative, and another order gives a slightly different result. The number of cores, the instruction set and a GPU can all change the order of summation.
 #
-# The second is `True`: the two sides differ by very little, which three significant digits do not show.
+# The second is `True`: the two sides differ by so little that three significant digits do not show it.
 #
 # The third is `True`: on one computer, the same seed gives the same numbers.
 #
@@ -793,13 +793,13 @@ print(torch.equal(samples.distribution("normal", seed=0), samples.distribution("
 # python3 -m pip download -d wheels -c constraints.txt "setuptools>=77" ".[lab]"
 # ```
 #
-# These packages are a few hundred MB; with a `torch` built for CUDA they are several GB. Copy the whole repository, with the folder `wheels`, to the computers of the classroom, and let pip use that folder alone:
+# These packages take a few hundred MB; with a `torch` built for CUDA, several GB. Copy the whole repository, with the folder `wheels`, to the computers of the classroom, and let pip use that folder alone:
 #
 # ```
 # PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels make lab
 # ```
 #
-# Both commands install the same packages, and `make test` does exactly this once. On Windows, write `python` for `python3` in the first command.
+# The first of these two commands downloads exactly what the second installs, and `make test` carries out both. On Windows, write `python` for `python3` in the first.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What the labels in the figures mean
@@ -812,7 +812,7 @@ print(torch.equal(samples.distribution("normal", seed=0), samples.distribution("
 # | error | original minus quantized | noise power | the mean squared error |
 # | staircase | the quantized value over the original | gradient | what training passes back |
 # | real, integer | real numbers, integers | range of the data | from the smallest to the largest value |
-# | step | distance of two levels; in a plot of training, the number of steps | clip | where the range ends |
+# | step | distance between two levels; in a plot of training, the number of steps | clip | where the range ends |
 # | granular, overload | noise from rounding, from clipping | bit width | bits of a code |
 # | weights | the numbers of a layer | row, column | of a matrix |
 # | scale | one step, in the unit of the data | zero point | the code of the real 0 |

@@ -10,7 +10,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Information theory: what quantization throws away, and what that costs
 #
-# A model has to go onto a phone, and a colleague asks: if the weights go from 32 bits to 8, how large is the error? And to 4? Engineers usually quote two sentences. The quantization noise power is $\Delta^2/12$, and each 1 bit more raises the signal-to-noise ratio by about 6 dB. Both are very useful. Both have conditions, which are usually left out.
+# A model has to go onto a phone, and a colleague asks: if the weights go from 32 bits to 8, how large is the error? And to 4? Engineers usually quote two results. The quantization noise power is $\Delta^2/12$, and each extra bit raises the signal-to-noise ratio by about 6 dB. Both are very useful. Both have conditions, which are usually left out.
 #
 # In this chapter we first look at what quantization throws away, and listen to it. Then we derive the two results and check them on data. Finally we find out when they fail, and what to do then.
 
@@ -68,7 +68,7 @@ explore.set_language("en")
 # %% [markdown]
 # **[Try]** Begin with 3 bits:
 #
-# 1. Raise the bit width step by step. From how many bits on do you see no difference? What recovers last, the sky or the roof?
+# 1. Raise the bit width step by step. At how many bits do you stop seeing a difference? Which recovers last, the sky or the roof?
 # 2. [**Dither**](glossary.ipynb#Information-theory) is a little random noise that is added before quantization and subtracted afterwards. Tick it: does the mean squared error grow, shrink, or stay about the same? And what do you see?
 
 # %% slideshow={"slide_type": "subslide"}
@@ -80,8 +80,8 @@ explore.photo(samples.photograph(), bits=3)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# 1. How many bits depends on you; the sky recovers last. Its brightness changes slowly, so that one level covers a large area, and **bands** appear. The roof is full of detail in which an error is hard to see. This is **visual masking**.
-# 2. Except at 1 bit, the PSNR below the figure (the peak signal-to-noise ratio: the square of the largest possible value over the mean squared error) hardly changes. The bands have gone all the same, and an even grain has taken their place. Look at the error on the right: without dither you can still make out the photograph in it, with dither only grain is left.
+# 1. The number of bits varies from person to person; the sky recovers last. Its brightness changes slowly, so one level covers a large area, and **bands** appear. The roof is full of detail in which an error is hard to see. This is **visual masking**.
+# 2. Except at 1 bit, the PSNR below the figure (the peak signal-to-noise ratio: the square of the largest possible value over the mean squared error) hardly changes. Even so, the bands are gone, and an even grain has taken their place. Look at the error on the right: without dither you can still make out the photograph in it, with dither only grain is left.
 #
 # The **size** of the error has not changed. What has changed is its **relation to the signal**. Section 2 works this out.
 #
@@ -101,7 +101,7 @@ explore.chord(bits=3)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# At few bits the end does not fade: it turns into a hum that stays as loud. The levels are evenly spaced from $-1$ to $1$, an even number of them, so 0 is not among them. However weak the sound, it must jump to $\pm\Delta/2$ ($\Delta$ is the step), and becomes a square wave between two values. On the right the spectrum of the error consists of lines. Some lie on the three frequencies of the chord itself, so the error is correlated with the signal; the others are frequencies that the chord never had.
+# At few bits the end does not fade: it turns into a hum that does not get quieter. The levels are evenly spaced from $-1$ to $1$, an even number of them, so 0 is not among them. However weak the sound, it must jump to $\pm\Delta/2$ ($\Delta$ is the step), and becomes a square wave between two values. On the right the spectrum of the error consists of lines. Some lie on the three frequencies of the chord itself, so the error is correlated with the signal; the others are frequencies that the chord never had.
 #
 # With dither the lines disappear, and the chord fades again. The price is an even hiss.
 #
@@ -110,7 +110,7 @@ explore.chord(bits=3)
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Bytes
 #
-# What we get in return is, first of all, bytes. In general, $N$ numbers of $b$ bits, closely packed, take
+# What we get in return is, first of all, fewer bytes. In general, $N$ numbers of $b$ bits, closely packed, take
 #
 # $$
 # \frac{N\,b}{8}\ \text{B}
@@ -123,7 +123,7 @@ explore.chord(bits=3)
 # **[Compute]** How many MiB do the weights of this layer take as float32, as int8 and as int4? (1 MiB is $2^{20}$ bytes.)
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# The usual mistake is to mix MB, the 6th power of 10, with MiB. Write the unit before the number.
+# The usual mistake is to compute MB, with the 6th power of 10, and to confuse it with MiB. Write down the unit before you compute.
 
 # %%
 exercises.predict("layer-mib")
@@ -131,12 +131,12 @@ exercises.predict("layer-mib")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# There are $2^{12} \cdot 2^{12} = 2^{24}$ weights. Each takes 4 bytes, 1 byte or half a byte, so it is 64, 16 and 8 MiB. After quantization a scale must be stored, too; one for the whole layer adds only 4 bytes, which we may neglect.
+# There are $2^{12} \cdot 2^{12} = 2^{24}$ weights. Each takes 4 bytes, 1 byte or half a byte, so they take 64, 16 and 8 MiB. After quantization a scale must be stored, too; one for the whole layer adds only 4 bytes, which we may neglect.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The next cell computes this by the formula, and then measures the memory that the tensors really take. torch has no 4-bit type for ordinary arithmetic (`torch.int4` is a placeholder, and still takes a byte for each element), so `pack_int4` has to **pack** the int4 codes two by two into bytes. Without packing, int4 is as large as int8.
+# The next cell computes this by the formula, and then measures the memory that the tensors really take. torch has no 4-bit type for ordinary arithmetic (`torch.int4` is a placeholder, and still takes a byte for each element), so `pack_int4` has to **pack** the int4 codes two to a byte. Without packing, int4 is as large as int8.
 
 # %% slideshow={"slide_type": "fragment"}
 def layer():
@@ -158,13 +158,13 @@ sizes(*layer())  # no name keeps the layer, so its memory is free again
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Are fewer bytes always faster
 #
-# When this layer multiplies one vector, each weight is used once: one multiplication and one addition, 2 operations. The number of operations for each byte that is read is the **arithmetic intensity** ([Williams et al., 2009](references.ipynb)). A float32 weight has 4 bytes, so the intensity is only 0.5 operations per byte. In the time that it takes to read one byte, a processor could do dozens of operations. Most of the time is spent waiting for memory, so **the number of bytes moved roughly decides the time**. A language model that writes one text at a time (batch size 1) is exactly this case: for every token it reads such weights from memory once.
+# When this layer multiplies one vector, each weight is used once: one multiplication and one addition, 2 operations. The number of operations for each byte that is read is the **arithmetic intensity** ([Williams et al., 2009](references.ipynb)). A float32 weight has 4 bytes, so the intensity is only 0.5 operations per byte. In the time that it takes to read one byte, a processor could do far more operations. Most of the time is spent waiting for memory, so **the number of bytes moved roughly decides the time**. A language model that writes one text at a time (batch size 1) is exactly this case: for every token it reads such weights from memory once.
 #
-# With 32 vectors at once (batch size 32) it is different. The weights are still read once, and each is used 32 times, so the intensity of float32 rises to 16. Now multiplication is the main work, and bytes alone no longer decide the time.
+# With 32 vectors at once (batch size 32) it is different. The weights are still read once, and each is used 32 times, so the intensity of float32 rises to 16. Now multiplication can become the main work, and then bytes alone no longer decide the time.
 #
-# The next cell times four ways, each for 1 and for 32 vectors:
+# The next cell times four ways, for 1 and for 32 vectors (way 4 only for 32):
 #
-# 1. multiply with the float32 weights;
+# 1. multiply by the float32 weights;
 # 2. dequantize the int8 codes to float32, then multiply;
 # 3. **unpack** the packed int4 codes, dequantize, then multiply;
 # 4. multiply int8 by int8, and accumulate in int32.
@@ -202,20 +202,20 @@ print(f"4 int8 arithmetic {'-':>9} {intensity(q8, 32):9.1f} {'-':>12} {ms:12.2f}
 del q8
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Ways 2 and 3 move fewer bytes, and yet are usually **slower** than way 1, with way 3 the slowest. They first write a float32 copy of the weights to memory, and then do the same float multiplication. A real inference engine uses **kernel fusion**: the codes are unpacked and dequantized after they have been read into registers, and multiplied right there. The float32 weights never go back to memory. Only then is the saved time really saved.
+# Ways 2 and 3 start from fewer bytes, and yet are usually **slower** than way 1, with way 3 the slowest. They first write a float32 copy of the weights to memory, and then do the same float multiplication. A real inference engine uses **kernel fusion**: the codes are unpacked and dequantized after they have been read into registers, and multiplied right there. The float32 weights never go back to memory. Only then do fewer bytes really save time.
 #
 # Way 4 uses torch's internal integer product, `torch._int_mm`. Whether it is fast depends on whether the machine has multiply-add instructions for 8-bit integers. The time does not include quantizing the input vectors, nor multiplying each output by a scale, so the comparison favors it a little.
 #
-# Research on quantization often does something else, **fake quantization** ([Jacob et al., 2018](references.ipynb)): the weights stay float32 all the time, are rounded to levels only when they are used, and everything is computed in floats. Not even bytes are saved. Fake quantization can judge accuracy. It cannot judge speed. Most experiments in this course are fake quantization.
+# Research on quantization often does something else, **fake quantization** ([Jacob et al., 2018](references.ipynb)): the weights stay float32 all the time, are rounded to levels only when they are used, and everything is computed in floats. Not even bytes are saved. Fake quantization can judge accuracy. It cannot judge speed. Most experiments in this course use fake quantization.
 #
-# So the conclusion has two parts. Fewer bytes are certain. How much faster it gets must be measured on the target machine, with a real engine.
+# So the conclusion has two parts. Fewer bytes are certain. How much time they save must be measured on the target machine, with a real engine.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Quantization noise power
 #
 # ### Derivation
 #
-# The [**step**](glossary.ipynb#Parameters) $\Delta$ is the distance between two neighboring reconstructed values. $x$ is rounded to the nearest reconstructed value $\hat x$. As long as $x$ does not lie beyond the outermost of them, the error $e = x - \hat x$ satisfies $-\Delta/2 \le e \le \Delta/2$. **Assume** that $e$ is uniform on this interval, with density $1/\Delta$. Then $\mathbb{E}[e] = 0$, and
+# The [**step**](glossary.ipynb#Parameters) $\Delta$ is the distance between two neighboring reconstructed values. $x$ is rounded to the nearest reconstructed value $\hat x$. As long as $x$ is not beyond the outermost ones, the error $e = x - \hat x$ satisfies $-\Delta/2 \le e \le \Delta/2$. **Assume** that $e$ is uniform on this interval, with density $1/\Delta$. Then $\mathbb{E}[e] = 0$, and
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # On the board: draw one stair, mark Δ, and let students say in which interval the error lies.
@@ -227,13 +227,13 @@ del q8
 # $$
 # [[N2](06_summary.ipynb#All-formulas)]
 #
-# $\sigma_q^2$ is the [**quantization noise power**](glossary.ipynb#Information-theory) ([Bennett, 1948](references.ipynb)). Notice that the distribution of $x$ does not appear in the derivation. All of it hides in the word “assume”.
+# $\sigma_q^2$ is the [**quantization noise power**](glossary.ipynb#Information-theory) ([Bennett, 1948](references.ipynb)). The distribution of $x$ does not appear in the derivation. All of it hides in the word “assume”.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Let a student do the integral on the board; it has two lines.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Let us write the simplest quantizer of all. Its reconstructed values are all integer multiples of $\Delta$. It has no range, so there is no **clipping** (a value beyond the range stays at the outermost reconstructed value; also called saturation or limiting). We take a million numbers from each of three distributions, and compare with the INT8 quantizer of `quantcore`.
+# Let us write the simplest quantizer of all. Its reconstructed values are all the integer multiples of $\Delta$. It has no range, so there is no **clipping** (replacing a value beyond the range by the outermost reconstructed value; also called saturation or limiting). We take a million numbers from each of three distributions, and compare it with the INT8 quantizer of `quantcore`.
 
 # %% slideshow={"slide_type": "skip"}
 def nearest(x, step):
@@ -256,7 +256,7 @@ for name, x in data.items():
     print(f"{name:7} {step:8.4f} {noise_power(step):11.3e} {power(x - x_hat):11.3e}   {same}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The three distributions are very different, and at 8 bits the formula is accurate for all of them. Now drag the bit width down.
+# The three distributions are very different, and at 8 bits the formula is accurate for all three. Now drag the bit width down.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Try]** The middle panel is the distribution of the error divided by the step; at 8 bits it is flat. Predict first: at 3 bits, at 2 bits, is it still flat? And when you untick “symmetric”?
@@ -270,9 +270,9 @@ explore.quantization(samples.distribution("normal"), bits=8, symmetric=True)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# With “symmetric” ticked and 2 bits, the flat top becomes high in the middle and low at the sides. The step is so wide that most of the data fall into the cell of level 0. There the error is the data itself, and the assumption of a uniform error fails.
+# At 3 bits it is still flat. With “symmetric” ticked and 2 bits, the flat top becomes high in the middle and low at the sides. The step is so wide that most of the data are rounded to 0. There the error is the data itself, and the assumption fails.
 #
-# Without “symmetric” the step is only a little more than a third smaller, and yet the distribution of the error is nearly flat again.
+# Without “symmetric” the step is only a little more than a third smaller, and yet the histogram is nearly flat again.
 #
 # </details>
 
@@ -284,7 +284,7 @@ explore.quantization(samples.distribution("normal"), bits=8, symmetric=True)
 # **[Predict]** $\Delta = \sigma$ ($\sigma$ is the standard deviation) is a very coarse step: within $\pm 3\sigma$ of a Gaussian there are only 7 levels. Is $\Delta^2/12$ wrong by 10%, by 1%, or by much less than 1%? And for a Laplace distribution of the same standard deviation?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Most think that the formula has failed long before the step is the standard deviation. It is still very good.
+# Most think that the formula has failed long before the step reaches the standard deviation. In fact it is still very accurate there.
 
 # %%
 exercises.predict("coarse-step")
@@ -300,19 +300,19 @@ for step in (0.5, 1.0, 2.0, 3.0, 4.0):
     print()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# In parentheses stands by how many percent the measured value is above or below $\Delta^2/12$; about 0.1% of it is sampling error.
+# The parentheses show by how many percent the measured value is above or below $\Delta^2/12$; the sampling error is about 0.1%.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# For the Gaussian no difference is visible yet at $\Delta = \sigma$, and only at $\Delta = 3\sigma$ is the formula clearly too large. $\Delta^2/12$ goes further than people usually think. The credit belongs to the smoothness of the Gaussian. The Laplace density has a corner at 0, and for the same step it is already off by several percent. At few bits, then, the accuracy of $\Delta^2/12$ depends on the shape of the data.
+# For the Gaussian no difference is visible yet at $\Delta = \sigma$, and only at $\Delta = 3\sigma$ is the formula clearly too large. $\Delta^2/12$ goes further than people usually think. The Gaussian is smooth. The Laplace density has a corner at 0, and for the same step the formula is already off by several percent. At few bits, then, the accuracy of $\Delta^2/12$ depends on the shape of the data.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The usual sufficient conditions are: a smooth density, a step that is small enough, and no clipping ([Bennett, 1948](references.ipynb)).
 #
 # ### How much a large step changes ★
 #
-# This part uses Fourier series and can be skipped. Its result: beside $\Delta^2/12$ there is a series of corrections that can be computed, and the smoother the density, the faster they vanish as $\Delta$ gets small.
+# This part uses Fourier series and can be skipped. Its result: besides $\Delta^2/12$ there is a series of corrections that can be computed, and the smoother the density, the faster they vanish as $\Delta$ gets small.
 #
-# The reconstructed values are still the integer multiples of $\Delta$, without clipping. Then $e^2$ is a periodic function of $x$ with period $\Delta$, equal to $x^2$ on $[-\Delta/2, \Delta/2]$. It is even, its mean is $\Delta^2/12$, and integrating by parts twice gives the coefficients of its cosines:
+# The reconstructed values are still the integer multiples of $\Delta$, without clipping. Then $e^2$ is a periodic function of $x$ with period $\Delta$, equal to $x^2$ on $[-\Delta/2, \Delta/2]$. It is even, its mean over a period is $\Delta^2/12$, and integrating by parts twice gives its cosine coefficients:
 #
 # $$
 # a_k = \frac{2}{\Delta} \int_{-\Delta/2}^{\Delta/2} x^2 \cos\frac{2\pi k x}{\Delta}\, \mathrm{d}x
@@ -327,14 +327,14 @@ for step in (0.5, 1.0, 2.0, 3.0, 4.0):
 # $$
 # [[N3](06_summary.ipynb#All-formulas)]
 #
-# For a distribution symmetric about 0, $\varphi$ is the **characteristic function**. For the Gaussian, $x f(x) = -\sigma^2 f'(x)$ and integration by parts give $\varphi'(u) = -\sigma^2 u\, \varphi(u)$, so $\varphi(u) = \mathrm{e}^{-\sigma^2 u^2/2}$. For the Laplace distribution direct integration gives $\varphi(u) = 1/(1 + \sigma^2 u^2/2)$. The former decays extremely fast, the latter only like $1/u^2$. This is the difference between the two columns of the table above.
+# For a distribution symmetric about 0, $\varphi$ is the **characteristic function**. For the Gaussian, $x f(x) = -\sigma^2 f'(x)$ and integration by parts give $\varphi'(u) = -\sigma^2 u\, \varphi(u)$, so $\varphi(u) = \mathrm{e}^{-\sigma^2 u^2/2}$. For the Laplace distribution direct integration gives $\varphi(u) = 1/(1 + \sigma^2 u^2/2)$. The former decays extremely fast, the latter only like $1/u^2$. This explains the difference between the two columns of the table above.
 #
 # Two conditions must be kept apart:
 #
 # - $\sigma_q^2 = \Delta^2/12$ if and only if the sum above is 0.
 # - $e$ is exactly uniform if and only if $\mathbb{E}[\cos(2\pi k x/\Delta)]$ and $\mathbb{E}[\sin(2\pi k x/\Delta)]$ are 0 for every $k \ge 1$ ([Sripad & Snyder, 1977](references.ipynb)). The reason is that $e$ and $x$ differ by an integer multiple of $\Delta$, so replacing $x$ by $e$ does not change these expectations. They are the Fourier coefficients of the density of $e$; if all of them are 0, only a constant is left.
 #
-# The second implies the first, but not the reverse: if $x$ takes only the values $k\Delta \pm \Delta/\sqrt{12}$, the noise power is exactly $\Delta^2/12$, and the error has just two values.
+# The second implies the first, but not the other way around: if $x$ takes only the values $k\Delta \pm \Delta/\sqrt{12}$, the noise power is exactly $\Delta^2/12$, and the error has just two values.
 
 # %% slideshow={"slide_type": "skip"}
 def phi(name, u):
@@ -368,7 +368,7 @@ for step in (0.5, 1.0, 2.0, 3.0, 4.0):
 # 5. the photograph from above, with the step of 8 bits, $\Delta = 1/255$. Pixels were $k/255$ originally; on loading, 4 of them are averaged into one, which gives $k/1020$ ($k$ is an integer). Suppose that the four remainders of $k$ divided by 4 are equally frequent.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Vote row by row. The row that is disputed most is integers with a shift by half a step; leave it to whoever finds the counterexample.
+# Vote row by row. The most disputed row is the fourth, the grid points shifted by half a step; leave it to whoever can give a reason.
 
 # %%
 exercises.predict("between-noise")
@@ -376,8 +376,8 @@ exercises.predict("between-noise")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# 1. 1 time.
-# 2. 0.5 times. Half of the values are exactly 0 and have no error; the other half is as before. This is what activations after a ReLU look like.
+# 1. 1 times.
+# 2. 0.5 times. Half of the values are exactly 0 and have no error; the other half have the same error as before. This is what activations after a ReLU look like.
 # 3. 0 times. All values lie on the grid.
 # 4. 3 times. Each error is $\pm\Delta/2$, with power $\Delta^2/4$.
 # 5. 1.125 times. The error can only be $0$, $\pm\tfrac14\Delta$ or $\pm\tfrac12\Delta$, and its mean square is $\tfrac14\left(0 + \tfrac1{16} + \tfrac14 + \tfrac1{16}\right)\Delta^2 = \tfrac{3}{32}\Delta^2$.
@@ -408,17 +408,17 @@ for b in (4, 6, 8):
     print(f"{b}   {noise_power(step):9.2e} {power(normal - x_hat):11.2e}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# By the formula the noise should keep falling. The measured noise stops, because what is left is the part that lies beyond the range. Section 4 computes it.
+# By the formula the noise should keep falling. The measured noise levels off, because what is left is the error of the values beyond the range. Section 4 computes it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The other assumption: an error independent of the signal
 #
-# Engineers often write quantization as $\hat x = x - e$, and treat $e$ as noise that is independent of $x$. This is the **additive noise model**. It is another assumption than that of $\Delta^2/12$: $\Delta^2/12$ needs $e$ to be uniform, and does not need independence.
+# Engineers often write quantization as $\hat x = x - e$, and treat $e$ as noise that is independent of $x$. This is the **additive noise model**. It is a different assumption from that of $\Delta^2/12$: $\Delta^2/12$ needs $e$ to be uniform, and does not need independence.
 #
 # **[Think]** Are the error and the signal independent?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Ask: quantize the same x twice, does the error change? So the error is a function of x, and nothing about it is random.
+# Ask: if you quantize the same x twice, does the error change? So the error is a function of x, and nothing about it is random.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
@@ -440,13 +440,13 @@ for b in (4, 6, 8):
 # [[N10](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Now the error is $e = x - \hat x = (x + d) - Q(x + d)$, the deviation of $x + d$ from the nearest point of the grid. Hold $x$ fixed. Then $x + d$ is uniform on an interval of length $\Delta$, which covers exactly one full cell, so the deviation is uniform on $[-\Delta/2, \Delta/2]$. Another $x$ changes nothing. Hence **for any signal** $e$ is uniform and independent of $x$, and $\sigma_q^2 = \Delta^2/12$ holds exactly ([Roberts, 1962](references.ipynb); [Schuchman, 1964](references.ipynb)).
+# Now the error is $e = x - \hat x = (x + d) - Q(x + d)$, the deviation of $x + d$ from the nearest point of the grid. Hold $x$ fixed. Then $x + d$ is uniform on an interval of length $\Delta$, which is exactly one full period of the grid, so the deviation is uniform on $[-\Delta/2, \Delta/2]$. A different $x$ changes nothing. Hence **for any signal** $e$ is uniform and independent of $x$, and $\sigma_q^2 = \Delta^2/12$ holds exactly ([Roberts, 1962](references.ipynb); [Schuchman, 1964](references.ipynb)).
 
 # %% [markdown]
-# The assumption has become a theorem. This is **subtractive dither**. It needs both ends to know the same sequence $d$, and no clipping.
+# The assumption has become a theorem. This is **subtractive dither**. The encoder and the decoder must know the same sequence $d$, and nothing may be clipped.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# If both assumptions hold, then for each of the five signals below the ratio of the noise power to $\Delta^2/12$ is 1, and the correlation of error and signal is 0.
+# If both assumptions hold, then for each of the five signals below the ratio of the noise power to $\Delta^2/12$ should be 1, and the correlation of error and signal 0.
 
 # %% slideshow={"slide_type": "skip"}
 def uniform(x):
@@ -485,7 +485,7 @@ for name, (x, step) in dithered.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How strong the lines in the chord are ★
 #
-# This part uses the discrete Fourier transform and can be skipped. Its result: without dither much of the energy of the error is concentrated on the three frequencies of the chord. With dither the energy is spread evenly over all frequencies, and the neighborhood of the three ($\pm 6$ Hz each) has no more than its share.
+# This part uses the discrete Fourier transform and can be skipped. Its result: without dither much of the energy of the error is concentrated on the three frequencies of the chord. With dither the energy is spread evenly over all frequencies, and the neighborhood of the three ($\pm 6$ Hz each) has only about its share.
 
 # %% slideshow={"slide_type": "skip"}
 def share_on_notes(e):
@@ -513,7 +513,7 @@ for b in (2, 3):
 # Most say that the mean is x, so nothing is lost. Ask about the variance.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Let $x = (m + r)\,\Delta$ with an integer $m$ and $0 \le r < 1$. The probability that $x + d$ exceeds $(m + \tfrac12)\Delta$ is $r$. So $\hat x$ is $(m + 1)\Delta$ with probability $r$, and $m\Delta$ with probability $1 - r$. The nearer side is the more probable one, which is why this is also called [**stochastic rounding**](glossary.ipynb#Quantizers-and-integer-arithmetic) ([Gupta et al., 2015](references.ipynb)).
+# Let $x = (m + r)\,\Delta$ with an integer $m$ and $0 \le r < 1$. The probability that $x + d$ exceeds $(m + \tfrac12)\Delta$ is $r$. So $\hat x$ is $(m + 1)\Delta$ with probability $r$, and $m\Delta$ with probability $1 - r$. The nearer side is the more probable one. This is also called [**stochastic rounding**](glossary.ipynb#Quantizers-and-integer-arithmetic) ([Gupta et al., 2015](references.ipynb)).
 
 # %% [markdown]
 # **[Compute]** For fixed $x$, find $\mathbb{E}[\hat x]$ and $\mathbb{E}[e^2]$. Then let $r$ be uniform on $[0, 1)$, and find the mean noise power.
@@ -582,7 +582,7 @@ print(f"{2:10.3f} {power(e) / noise_power(1 / 8):10.3f}")
 # 4. each number is 0.1, rounded stochastically.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Orders of magnitude first: in a sum of a million terms, is the error a few, some hundreds, or a hundred thousand?
+# Orders of magnitude first: in a sum of ten thousand terms, is the error a few, a few dozen, or a few thousand?
 
 # %%
 exercises.predict("tenths-sum")
@@ -615,10 +615,10 @@ for name, (x, rounded, mean, deviation) in sums.items():
     print()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Cases 1 and 4 grow only 10 times for 100 times as many terms, cases 2 and 3 about 100 times. (Each uses two million errors; groups of $10^4$ leave only 200 groups, so the measured values have a sampling error of several percent.) Cases 3 and 4 are about training. When each update is smaller than half a step, rounding to nearest throws all of it away, and ten thousand updates move nothing. Stochastic rounding moves only one time in ten, and on average is exactly right.
+# With 100 times as many terms, cases 1 and 4 become only 10 times as large, cases 2 and 3 about 100 times. (Each uses two million errors; groups of $10^4$ leave only 200 groups, so the measured values have a sampling error of several percent.) Cases 3 and 4 are about training. When each update is smaller than half a step, rounding to nearest throws all of it away, and ten thousand updates move nothing. With stochastic rounding only one update in ten moves anything, and yet the average is exactly right.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Rounding is not the only source of bias. Clipping at one end only, or a grid that is not symmetric (the codes $-8 \dots 7$, for example), also give errors whose mean is not 0. In [The uniform quantizer](04_quantizer.ipynb) the rule for ties brings in a bias as well.
+# Rounding is not the only source of bias. Clipping at one end only, or a grid that is not symmetric (the codes $-8 \dots 7$, for example), can also give errors whose mean is not 0. In [The uniform quantizer](04_quantizer.ipynb) the rule for rounding halves brings in a bias as well.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 The signal-to-quantization-noise ratio
@@ -632,10 +632,10 @@ for name, (x, rounded, mean, deviation) in sums.items():
 # $$
 # [[N4](06_summary.ipynb#All-formulas)]
 #
-# Power is the square of amplitude, so with a ratio of amplitudes (root mean squares) the factor is 20, and the result the same.
+# Power is the square of amplitude, so with a ratio of amplitudes (root mean squares) the factor is 20, and the result is the same.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Predict]** Let $\hat x = 0.9\,x$: the amplitude of the error is a tenth of the signal's. Is the SQNR 10, 20, 40, or $-20$ dB? Answer before you look at the next cell, which has four ways to write it. One is right, three are common mistakes.
+# **[Predict]** Let $\hat x = 0.9\,x$: the amplitude of the error is a tenth of the signal's. Is the SQNR 10, 20, 40, or $-20$ dB? Answer before you look at the code below, which has four ways to write it. One is right, three are common mistakes.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Whoever guesses 10 dB forgot the square.
@@ -655,7 +655,7 @@ print(f"sqnr_db                           {sqnr_db(normal, 0.9 * normal):6.2f}")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### About 6 decibels for each bit
 #
-# Let $2^b$ intervals of equal width fill $[-A, A]$, each with its reconstructed value in the middle. The step is $\Delta = 2A/2^b$. The signal has mean 0 and standard deviation $\sigma$. Write $\Gamma = A/\sigma$ for the **loading factor** (no relation to that of hash tables): half the range, in standard deviations. Insert $\Delta^2/12$:
+# Let $2^b$ intervals of equal width, the cells, fill $[-A, A]$, each with its reconstructed value in the middle. The step is $\Delta = 2A/2^b$. The signal has mean 0 and standard deviation $\sigma$. Write $\Gamma = A/\sigma$ for the **loading factor** (no relation to that of hash tables): half the range, in standard deviations. Substitute $\Delta^2/12$:
 #
 # $$
 # \frac{\sigma^2}{\sigma_q^2} = \frac{12\,\sigma^2}{\Delta^2} = \frac{12\,\sigma^2 \cdot 4^b}{4A^2} = \frac{3 \cdot 4^b}{\Gamma^2}
@@ -691,7 +691,7 @@ exercises.predict("gaussian-constant")
 # 2. $\sigma^2 = A^2/2$, $\Gamma = \sqrt2$, the constant is 1.76, and $\mathrm{SQNR} = 6.02\,b + 1.76$ dB. [[N7](06_summary.ipynb#All-formulas)]
 # 3. $\Gamma = 4$, the constant is $-7.27$, and $\mathrm{SQNR} = 6.02\,b - 7.27$ dB.
 #
-# The Gaussian is lowest. It is near 0 most of the time, but the range must be kept for $4\sigma$, which it reaches only now and then, so that many levels are hardly used.
+# The Gaussian is lowest. It is near 0 most of the time, but the range must extend to $4\sigma$, which it reaches only now and then, so many levels are hardly used.
 #
 # </details>
 
@@ -755,11 +755,11 @@ sheet.show("information-three-sources", bits=widths[-1], **last)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # - The **sine** is too low at few bits, by 1.3 dB at 1 bit. A sine spends much time near its peaks. Its density is not smooth there, which breaks Bennett's condition. The peak also lies exactly at the edge of the outermost cell, where the error is largest, so the SQNR is too low. With a level at $\pm A$ it would be too high. At more bits the deviation disappears.
-# - The **Gaussian** is too low at 1 bit: the step is $4\sigma$, which is too large. The direction, however, is opposite to that of section 2. There 0 was a reconstructed value (a **mid-tread** quantizer), and the noise was less than $\Delta^2/12$. Here 0 is the border of two cells, with the two levels at $\pm2\sigma$ (**mid-rise**). The many data near 0 are wrong by nearly $2\sigma$, and the noise is more than $\Delta^2/12$. [Rate–distortion](01b_rate_distortion.ipynb) looks at the two types closely.
-# - The **Gaussian** bends from 8 bits on, and more bits do not help. The formula counts only the error inside the cells, and not the little that is clipped beyond $4\sigma$. The more bits, the more that little shows.
+# - The **Gaussian** is too low at 1 bit: the step is $4\sigma$, which is too large. The direction, however, is opposite to that of section 2. There 0 was a reconstructed value (a **mid-tread** quantizer), and the noise was less than $\Delta^2/12$. Here 0 is the border of two cells, with the two levels at $\pm2\sigma$ (**mid-rise**). The many data near 0 are wrong by nearly $2\sigma$, and the noise is more than $\Delta^2/12$. [Rate–distortion](01b_rate_distortion.ipynb) looks closely at the two types.
+# - The **Gaussian** bends at 8 bits and more, and each extra bit helps less. The formula counts only the error inside the cells, and not that of the few values clipped beyond $4\sigma$. The more bits, the more these few matter.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The directions in the first two points can be checked. We only move the levels, and predict with each one's own step:
+# The directions in the first two points can be checked. We only move the levels, and predict each row with its own step:
 
 # %% slideshow={"slide_type": "skip"}
 outermost = 2 / 3  # step of a sine's 2 bits when its outermost levels lie at its peaks
@@ -775,14 +775,14 @@ for name, (x, x_hat, step) in rows.items():
     print(f"{name:26} {predicted:11.2f} {sqnr_db(x, x_hat):10.2f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The third point also says that “the more levels, the better” is wrong. For a Gaussian in $\pm4\sigma$, going from 10 to 12 bits should bring 12 dB by the formula, and really brings far less (see the last two rows of the table of three signals). While the range stays, more levels reduce only the error inside the cells, and not the error of clipping. Once clipping dominates, more levels are of no use.
+# The third point also shows that “the more levels, the better” has a limit. For a Gaussian in $\pm4\sigma$, going from 10 to 12 bits should bring 12 dB by the formula, but in fact brings far less (see the last two rows of the table of three signals). While the range stays the same, more levels reduce only the error inside the cells, and not the error of clipping. Once clipping dominates, more levels are of little use.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 Clipping and resolution
 #
 # ### Two kinds of noise
 #
-# Now let the range move. Put the two outermost reconstructed values at $\pm c$. Between $2^b$ reconstructed values there are $2^b - 1$ steps, so $\Delta = 2c/(2^b - 1)$. This is the same quantizer as that with $2A/2^b$ in the last section, described in another way: $A$ reaches to the **outer edge** of the outermost cell, $c$ to the outermost **reconstructed value**. They differ by half a step.
+# Now let the range move. Put the two outermost reconstructed values at $\pm c$. Between $2^b$ reconstructed values there are $2^b - 1$ steps, so $\Delta = 2c/(2^b - 1)$. This is the same quantizer as the one with $2A/2^b$ in the last section, described in another way: $A$ reaches to the **outer edge** of the outermost cell, $c$ to the outermost **reconstructed value**. They differ by half a step.
 #
 # $$
 # c = A - \frac{\Delta}{2} = A\left(1 - \frac{1}{2^b}\right)
@@ -790,7 +790,7 @@ for name, (x, x_hat, step) in rows.items():
 # $$
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A third way is the symmetric quantization of `quantcore` ([Quantization parameters](03_params.ipynb)): 0 is a reconstructed value, the outermost codes are $\pm(2^{b-1} - 1)$ with $2^b - 2$ steps between them, and $s = \max\lvert x \rvert / (2^{b-1} - 1)$. With a range of $\pm 1$ for all, the three steps are:
+# A third choice is the symmetric quantization of `quantcore` ([Quantization parameters](03_params.ipynb)): 0 is a reconstructed value, the outermost codes are $\pm(2^{b-1} - 1)$ with $2^b - 2$ steps between them, and $s = \max\lvert x \rvert / (2^{b-1} - 1)$. With a range of $\pm 1$ for all three, the steps are:
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 print("b    2A/2^b   2c/(2^b - 1)   max/(2^(b-1) - 1)   dB lost to the first")
@@ -800,13 +800,13 @@ for b in (2, 4, 6, 8):
     print(f"{b} {steps[0]:9.4f} {steps[1]:14.4f} {steps[2]:19.4f} {lost[1]:15.2f} {lost[2]:6.2f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At few bits they differ a lot, so before you quote a formula, see where its range ends.
+# At few bits they differ a lot, so before you quote a formula, check where its range ends.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The error inside the range comes from rounding and is called [**granular noise**](glossary.ipynb#Information-theory). The error outside comes from clipping and is called [**overload noise**](glossary.ipynb#Information-theory). Let $\sigma = 1$, with a density $f(x)$ symmetric about 0. Granular noise is $\Delta^2/12$ confined to the range: $D_g \approx \frac{\Delta^2}{12}\, P(\lvert x \rvert \le c)$. [[N8](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Values outside all become $\pm c$. For the Gaussian $f'(x) = -x f(x)$, hence $\int_c^\infty x f\,\mathrm{d}x = f(c)$, and integration by parts gives $\int_c^\infty x^2 f\,\mathrm{d}x = \big[-x f\big]_c^\infty + \int_c^\infty f\,\mathrm{d}x = c f(c) + P(x > c)$. Expand the square and insert:
+# Values outside all become $\pm c$. For the Gaussian $f'(x) = -x f(x)$, hence $\int_c^\infty x f\,\mathrm{d}x = f(c)$, and integration by parts gives $\int_c^\infty x^2 f\,\mathrm{d}x = \big[-x f\big]_c^\infty + \int_c^\infty f\,\mathrm{d}x = c f(c) + P(x > c)$. Expand the square and substitute:
 #
 # $$
 # \begin{aligned}
@@ -836,7 +836,7 @@ explore.clipping(bits=4, clip=4.0)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 4 bits we measure the two apart, by whether a Gaussian number lies in $[-c, c]$. The range of `middles` reaches to the outer edge, so it is given $A = c\,2^b/(2^b - 1)$. Few samples lie outside, so the overload noise has a sampling error of several percent.
+# At 4 bits we measure the two separately, according to whether a Gaussian number lies in $[-c, c]$. The range of `middles` reaches to the outer edge, so it is given $A = c\,2^b/(2^b - 1)$. Few samples lie outside, so the overload noise has a sampling error of several percent.
 
 # %% slideshow={"slide_type": "skip"}
 b = 4
@@ -851,7 +851,7 @@ for c in (1.5, 2.0, 2.5, 3.0, 4.0):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The best range depends on the bit width
 #
-# `optimal_uniform` approximates nothing: it looks for the evenly spaced reconstructed values with the least mean squared error. The table compares its outermost level (`exact`) with the bottom of the sum of the two formulas; the column `ACIQ` takes the granular term of ACIQ instead; the last column is by how many decibels the SQNR grows for each bit.
+# `optimal_uniform` makes no approximation: it looks for the evenly spaced reconstructed values with the least mean squared error. The table compares its outermost level (`exact`) with the bottom of the sum of the two formulas; the column `ACIQ` takes the granular term of ACIQ instead; the last column shows by how many decibels the SQNR grows with each extra bit.
 
 # %% tags=["fold"] slideshow={"slide_type": "fragment"}
 clips = torch.linspace(0.5, 6, 5501, dtype=torch.float64)
@@ -867,19 +867,19 @@ for b in range(2, 9):
     before = best.mse
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# **[Think]** The range is already the best. Why is it still less than 6.02 dB per bit?
+# **[Think]** The range is already the best. Why is the gain still less than 6.02 dB per bit?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# With one more bit the best $c$ grows as well, so the step shrinks by less than half. “6 dB per bit” needs a range that stays, and no clipping. For a Gaussian you cannot have both.
+# With one more bit the best $c$ grows as well, so the step shrinks by less than half. “6 dB per bit” needs a range that stays the same, and no clipping. For a Gaussian you cannot have both.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Is the range from minimum to maximum the safest
 #
-# From the minimum to the maximum nothing is clipped. That sounds safe.
+# With the range from the minimum to the maximum nothing is clipped. That sounds safe.
 #
 # **[Predict]** Again a Gaussian, with a thousand samples, then more, up to a million. How does the maximum change? How does the noise of 4-bit quantization change?
 
@@ -904,7 +904,7 @@ for count in (10**3, 10**4, 10**5, 10**6):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
-# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only said to be unfinished.
+# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only reported as unfinished.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (6 minutes, difficulty 2/3) Always round down, $\hat x = \Delta\lfloor x/\Delta\rfloor$, and let the error $e = x - \hat x$ be uniform on $[0, \Delta)$. Write `my_floor_noise(step)`: `step` is $\Delta$; it returns three numbers, the mean of the error, its variance, and its power (mean square).
@@ -974,7 +974,7 @@ exercises.check("subtractive-dither", my_dithered)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (8 minutes, difficulty 2/3) `x` is a float tensor, the step is `step`, the codes run from `-top` to `top`. Write `my_noises(x, step, top)`, which returns two numbers: the granular noise, from the values that are not clipped, and the overload noise, from those that are. Both are divided by the number of all values, so that their sum is the noise power.
+# **[Try]** (8 minutes, difficulty 2/3) `x` is a float tensor, the step is `step`, the codes run from `-top` to `top`. Write `my_noises(x, step, top)`, which returns two numbers: the granular noise, from the values that are not clipped, and the overload noise, from those that are (section 4 split at $\pm c$, half a step earlier). Both are divided by the number of all values, so that their sum is the noise power.
 
 # %% slideshow={"slide_type": "skip"}
 def my_noises(x, step, top):
@@ -1002,13 +1002,13 @@ exercises.check("two-noises", my_noises)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Discussion
 #
-# **[Think]** The error is completely determined by the signal. Why may we still call it noise? Dither makes the mean squared error larger. Why does anybody add it?
+# **[Think]** The error is completely determined by the signal. Why may we still call it noise? Dither often makes the mean squared error larger. Why does anybody add it?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Discuss for 5 minutes: each group gives one example where the error does look like noise, and one where it does not.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How far have you come in the whole course? The next cell knows:
+# How far have you come in the whole course? The next cell shows it:
 
 # %% slideshow={"slide_type": "skip"}
 exercises.progress()
@@ -1017,11 +1017,11 @@ exercises.progress()
 # ## Summary
 #
 # - $N$ codes of $b$ bits, closely packed, take $N\,b/8$ bytes. At batch size 1 the bytes roughly decide the time. Speed must be measured on the target machine; fake quantization cannot show it.
-# - When the error is uniform over one step, the quantization noise power is $\sigma_q^2 = \Delta^2/12$. A smooth density, a step that is small enough and no clipping are the usual sufficient conditions. A step that is too large, a signal on the grid and a signal beyond the range all break it.
+# - When the error is uniform over one step, the quantization noise power is $\sigma_q^2 = \Delta^2/12$. A smooth density, a step that is small enough and no clipping are the usual sufficient conditions. A step that is too large, a signal on the grid and a signal beyond the range can break it.
 # - Without dither the error is never independent of the signal, unless it is constant. Subtractive dither makes it independent of any signal, with a power of exactly $\Delta^2/12$.
 # - Stochastic rounding is unbiased for each $x$, at the price of a mean noise power of $2 \cdot \Delta^2/12$. When $N$ independent errors are added, noise grows like $\sqrt N$ and bias like $N$.
 # - Where $\Delta^2/12$ holds and clipping can be neglected, $\mathrm{SQNR} = 6.02\,b + 4.77 - 20\log_{10}\Gamma$ dB with $\Gamma = A/\sigma$. A uniform distribution that fills the range has $6.02\,b$ dB, a full-scale sine 1.76 dB more, a Gaussian with $\Gamma = 4$ has 7.27 dB less.
-# - At a fixed bit width, too small a range lets overload noise dominate, too large a range makes the step coarse and lets granular noise dominate. For a Gaussian the best clip moves outward as the bit width grows, and minimum to maximum usually is not it.
+# - At a fixed bit width, too small a range lets overload noise dominate, too large a range makes the step coarse and lets granular noise dominate. For a Gaussian the best clip moves outward as the bit width grows, and minimum to maximum is usually not it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Next: [Rate–distortion](01b_rate_distortion.ipynb) (★ optional). How much better can it get with levels that are not evenly spaced, or with codes of different lengths? You may also go straight to [Quantization schemes](02_schemes.ipynb): which integers there are, and how numbers of 4 bits go into bytes.
+# Next: [Rate–distortion](01b_rate_distortion.ipynb) (★ optional). How much better can quantization get with levels that are not evenly spaced, or with codes of different lengths? You may also go straight to [Quantization schemes](02_schemes.ipynb): which integers there are, and how numbers of 4 bits go into bytes.

@@ -12,7 +12,7 @@
 #
 # We quantize Gaussian data with 8 levels. The levels can be evenly spaced, or denser here and sparser there. All codes can take 3 bits, or the frequent ones can be short and the rare ones long. Each of these ideas improves on the one before. How far can this go? Is there a line that no quantizer crosses, whatever its design? In this chapter we first find the best quantizers, then this line, and then measure how far from it various quantizers are.
 #
-# The whole chapter is optional (★). Its mathematics goes a little beyond first-year calculus and probability, and whatever goes beyond is derived here. You can skip it and follow the rest of the course, if you remember three results. An integer grid with a zero point always contains 0 (it is mid-tread). The **entropy** of the codes is the least number of bits that stores them without loss. For Gaussian data at $R$ bits per value, the noise power cannot be less than $\sigma^2\,2^{-2R}$.
+# The whole chapter is optional (★). Its mathematics goes a little beyond first-year calculus and probability, and whatever goes beyond is derived here. You can skip it and still follow the rest of the course if you remember three results. An integer grid with a zero point always contains 0 (it is mid-tread). If the codes are independent, their **entropy** is the least number of bits per code, on average, that stores them without loss. For independent Gaussian data at $R$ bits per value, the noise power cannot be less than $\sigma^2\,2^{-2R}$.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # This chapter is for a class that knows calculus and probability. Begin with: 8 levels, evenly spaced or not, which is better, and by how much?
@@ -57,7 +57,7 @@ device = "cuda" if torch.cuda.is_available() else "cpu"
 explore.set_language("en")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The whole chapter uses the same data: a million Gaussian numbers of mean 0 and standard deviation 1. `power` is the mean square, `fit` makes an integer quantizer from data, `density` and `below` are the density and the distribution function of the standard Gaussian, `decibel` turns a ratio of powers into decibels.
+# The Gaussian data are the same throughout the chapter: `x` is a million numbers of mean 0 and standard deviation 1, `sample` the first 200,000 of them. `power` is the mean square, `fit` makes an integer quantizer from data, `density` and `below` are the density and the distribution function of the standard Gaussian, `decibel` turns a ratio of powers into decibels.
 
 # %% slideshow={"slide_type": "skip"}
 x = samples.distribution("normal", 10**6).to(device)
@@ -83,7 +83,7 @@ def density(t):
 #
 # ### Two necessary conditions
 #
-# The quantizers of the last chapter were all evenly spaced, and they need not be. The $L$ **reconstructed values** $y_1 < \dots < y_L$ may be chosen freely, and so may the **thresholds** $t_1 < \dots < t_{L-1}$ that divide the line into cells (write $t_0 = -\infty$ and $t_L = \infty$). With a density $f(x)$ of $x$, the noise power is
+# The quantizers of the last chapter were all evenly spaced, but quantizers need not be. The $L$ **reconstructed values** $y_1 < \dots < y_L$ may be chosen freely, and so may the **thresholds** $t_1 < \dots < t_{L-1}$ that divide the line into cells (write $t_0 = -\infty$ and $t_L = \infty$). If $x$ has the density $f(x)$, the noise power is
 #
 # $$
 # D = \sum_{i=1}^{L} \int_{t_{i-1}}^{t_i} (x - y_i)^2 f(x)\, \mathrm{d}x
@@ -93,7 +93,7 @@ def density(t):
 # To fix one half and solve for the other is the idea of the chapter, and of k-means.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Which choice makes $D$ smallest? We fix one half, find the other, and take turns.
+# Which choice makes $D$ smallest? We fix one half of these numbers and find the other half, in alternation.
 #
 # First fix the thresholds and find the reconstructed values. $y_i$ appears only in integral $i$. Expand the square:
 #
@@ -102,10 +102,10 @@ def density(t):
 # $$
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Let students differentiate. Point out that the integrand is continuous at a threshold, so the derivatives of the limits cancel.
+# Let students differentiate. Point out that the integrand is continuous at a threshold, so the terms that come from differentiating the limits cancel.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The three integrals on the right run over cell $i$ and do not contain $y_i$, so this is a quadratic function of $y_i$. Its minimum is at $y_i = \int x f\,\mathrm{d}x \big/ \int f\,\mathrm{d}x$, the conditional mean of $x$ in this cell.
+# The three integrals on the right run over cell $i$ and do not contain $y_i$, so the left side is a quadratic function of $y_i$. Its minimum is at $y_i = \int x f\,\mathrm{d}x \big/ \int f\,\mathrm{d}x$, the conditional mean of $x$ in this cell.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Then fix the reconstructed values and find the thresholds. $t_i$ is the upper end of integral $i$ and the lower end of integral $i + 1$. By the fundamental theorem of calculus, the derivative with respect to the upper end is the integrand there; with respect to the lower end it has a minus sign. So
@@ -114,7 +114,7 @@ def density(t):
 # \frac{\partial D}{\partial t_i} = \left[(t_i - y_i)^2 - (t_i - y_{i+1})^2\right] f(t_i) = 0
 # $$
 #
-# As long as $f(t_i) > 0$, $t_i$ must be equally far from its two neighboring reconstructed values. Together, an optimal quantizer satisfies
+# As long as $f(t_i) > 0$, $t_i$ must be equally far from its two neighboring reconstructed values. So an optimal quantizer satisfies both conditions:
 #
 # $$
 # t_i = \frac{y_i + y_{i+1}}{2}, \qquad y_i = \mathbb{E}[\,x \mid t_{i-1} < x \le t_i\,]
@@ -144,9 +144,9 @@ exercises.predict("two-levels")
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For larger $L$ the two conditions depend on each other, and in general no formula solves them. They can be satisfied in turns, though: thresholds from reconstructed values, reconstructed values from thresholds, thresholds again, and so on. Each step fixes one half and makes the other as good as it can be, so $D$ never grows. This is the **Lloyd–Max algorithm** ([Lloyd, 1982; Max, 1960](references.ipynb)).
+# For larger $L$ the two conditions depend on each other, and in general no formula solves them. They can be satisfied in turn, though: thresholds from reconstructed values, reconstructed values from thresholds, thresholds again, and so on. Each step fixes one half and makes the other as good as it can be, so $D$ never grows. This is the **Lloyd–Max algorithm** ([Lloyd, 1982; Max, 1960](references.ipynb)).
 #
-# When all that we have is samples, the conditional mean becomes the average of the samples. One such step takes four lines:
+# When all we have is samples, the conditional mean becomes the average of the samples in the cell. One such step takes four lines:
 
 # %% slideshow={"slide_type": "skip"}
 def lloyd_step(y, values):
@@ -174,14 +174,14 @@ print(f"largest difference of a level {(y.cpu() - best.levels).abs().max().item(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The noise keeps falling, and stops where `lloyd_max` is (the reconstructed values differ by sampling error).
 #
-# For samples in one dimension this algorithm has a more general name: **$k$-means clustering**. It divides data into $k$ groups by repeating two things: each number goes to the nearest center, and each center goes to the mean of its group. Here $k = L$, and the centers are the reconstructed values.
+# Applied to samples, this algorithm is **$k$-means clustering** in one dimension. It divides data into $k$ groups by repeating two things: each number goes to the nearest center, and each center goes to the mean of its group. Here $k = L$, and the centers are the reconstructed values.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Necessary, and not always sufficient
 #
-# The derivation sets derivatives to zero, so both conditions are necessary: an optimal quantizer satisfies them. What about the reverse?
+# The derivation sets derivatives to zero, so both conditions are necessary: an optimal quantizer satisfies them. What about the converse?
 #
-# **[Predict]** The data come in three clusters, near $-5$, $0$ and $5$, and are quantized to 3 levels. One run starts from $(-5, 0, 5)$, another from $(-5.2, -4.8, 3)$, each with 200 steps. Do they end at the same result?
+# **[Predict]** The data come in three clusters, near $-5$, $0$ and $5$, and are quantized to 3 levels. One run starts from $(-5, 0, 5)$, another from $(-5.2, -4.8, 3)$, each with 200 steps. Do they reach the same result?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Ask whether two starts lead to the same place. Most say yes.
@@ -202,17 +202,17 @@ for start in ([-5.0, 0.0, 5.0], [-5.2, -4.8, 3.0]):
     print(f"{str(start):20} {reached} {mse:12.3f} {moved.abs().max().item():24.4f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Where the second run stops, both conditions hold (one more step moves nothing), and yet the noise is dozens of times larger: two reconstructed values share one cluster, and the remaining one sits between the other two. This is a **local minimum**.
+# Where the second run stops, both conditions hold (one more step moves nothing), and yet the noise is dozens of times larger: two reconstructed values share one cluster, and the third lies between the other two clusters. This is a **local minimum**.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# When need you not worry? If $\log f(x)$ is concave, only one quantizer satisfies both conditions, so it is optimal ([Fleischer, 1964; Trushkin, 1982](references.ipynb)). The Gaussian, the Laplace and the uniform distribution are of this kind. Samples have no such guarantee: the result depends on the start, which is why $k$-means usually tries several. `lloyd_max` tries two for samples, and takes the better result.
+# When is there nothing to worry about? If $\log f(x)$ is concave, only one quantizer satisfies both conditions, so it is optimal ([Fleischer, 1964; Trushkin, 1982](references.ipynb)). The Gaussian, the Laplace and the uniform distribution are of this kind. Samples have no such guarantee: the result depends on the start, which is why $k$-means is usually run from several. `lloyd_max` tries two for samples and takes the better result.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The tables of 1960
 #
 # Max's paper of 1960 gives two tables for the Gaussian: the optimal reconstructed values, and the optimal evenly spaced ones. In the next cell `published` is the mean squared error in the paper, `computed` is what `quantcore` finds.
 #
-# By how many decibels are optimal levels better than even ones? Does the difference grow or shrink with $L$? Look at the last column.
+# By how many decibels are optimal levels better than evenly spaced ones? Does the difference grow or shrink with $L$? Look at the last column.
 
 # %% slideshow={"slide_type": "fragment"}
 published = {2: (0.3634, 0.3634), 4: (0.1175, 0.1188), 8: (0.0345, 0.0374)}
@@ -236,17 +236,17 @@ outermost = {"free": f"{best.levels[-1]:.3f}", "even": f"{even_8.levels[-1]:.3f}
 sheet.show("01b_rate_distortion-levels", **outermost)
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Look at the right end: the outermost even level runs ahead. Why?
+# Look at the right end: the outermost evenly spaced level lies further in than the optimal one. Why?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The more levels, the larger the difference: 1.45 dB at 32 levels. Optimal reconstructed values are dense in the middle and sparse at the sides; they gather where the data are. The price is that codes and values are no longer proportional. With even spacing $\hat x = s\,(q - z)$, and $q - z$ can go straight into an integer multiplication. Without it, a table must be looked up first. Integer multipliers support evenly spaced grids only.
+# The more levels, the larger the difference: 1.45 dB at 32 levels. Optimal reconstructed values are dense in the middle and sparse at the sides; they gather where the data are. The price is that codes and values are no longer proportional. With even spacing $\hat x = s\,(q - z)$, and $q - z$ can go straight into an integer multiplication. Without it, the value must be looked up in a table first. Integer multipliers support evenly spaced grids only.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### At the optimum the error is correlated with the signal
 #
 # It is often said that “the error is uncorrelated with the signal”. Is this true of an optimal quantizer?
 #
-# The centroid condition says that within each cell the error $e = x - \hat x$ has the mean 0. And $\hat x$ is constant in a cell, so
+# The centroid condition says that within each cell the error $e = x - \hat x$ has mean 0. And $\hat x$ is constant in a cell, so
 #
 # $$
 # \mathbb{E}[\hat x\, e] = 0, \qquad \mathbb{E}[x\,e] = \mathbb{E}[(\hat x + e)\,e] = \sigma_q^2
@@ -258,10 +258,10 @@ sheet.show("01b_rate_distortion-levels", **outermost)
 # The sentence is common in textbooks. Let students derive the opposite from the centroid condition.
 
 # %% [markdown]
-# It is not true: as soon as $\sigma_q^2 > 0$, also $\mathbb{E}[x\,e] > 0$. What the error is uncorrelated with is the output $\hat x$, not the input $x$. It follows that $\mathbb{E}[\hat x^2] = \mathbb{E}[x\,\hat x] = \mathbb{E}[x^2] - \sigma_q^2$: the output of an optimal quantizer has slightly less power than its input.
+# It is not true: whenever $\sigma_q^2 > 0$, also $\mathbb{E}[x\,e] > 0$. What the error is uncorrelated with is the output $\hat x$, not the input $x$. It follows that $\mathbb{E}[\hat x^2] = \mathbb{E}[x\,\hat x] = \mathbb{E}[x^2] - \sigma_q^2$: the output of an optimal quantizer has less power than its input.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# One must be careful in checking this. The best **evenly spaced** quantizer satisfies $\mathbb{E}[\hat x\,e] = 0$ as well (at the best step, the error is orthogonal to $\hat x$), but not the centroid condition. What tells the two apart is the mean of the error in each cell.
+# Be careful when checking this. The best **evenly spaced** quantizer satisfies $\mathbb{E}[\hat x\,e] = 0$ as well (at the best step, the error is orthogonal to $\hat x$), but not the centroid condition. What tells the two apart is the mean of the error in each cell.
 
 # %% slideshow={"slide_type": "fragment"}
 both = {"optimal": best, "even steps": even_8}
@@ -277,16 +277,16 @@ for name, quantizer in both.items():
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Mid-rise and mid-tread
 #
-# Max's tables have an evenly spaced quantizer with $L = 8$. A 3-bit integer quantizer never reaches its noise, whatever its step. They differ in where the grid lies with respect to 0:
+# Max's tables have an evenly spaced quantizer with $L = 8$. A 3-bit integer quantizer has 8 evenly spaced levels too. The two differ in where the grid lies with respect to 0:
 #
 # - **Mid-rise**: 0 is a threshold, and the nearest reconstructed values are $\pm\Delta/2$. Drawn as a staircase, the curve rises exactly at 0. No reconstructed value is 0.
 # - **Mid-tread**: 0 is a reconstructed value, and the staircase is flat at 0.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The reconstructed values of an integer quantizer are $\hat x = s\,(q - z)$. The [**zero point**](glossary.ipynb#Parameters) $z$ is itself a code, and $q = z$ gives $\hat x = 0$. So **when the zero point is an integer code, the grid is always mid-tread**. Conversely, if an even number of reconstructed values is evenly spaced and symmetric about 0, there is none in the middle, so **a symmetric even grid with an even number of levels is mid-rise**, as in Max's tables. You cannot have both: to contain 0 and be symmetric takes an odd number of levels. With 8 codes there is either one more negative one ($-4 \dots 3$), or that one is given up and only 7 are used.
+# The reconstructed values of an integer quantizer are $\hat x = s\,(q - z)$. The [**zero point**](glossary.ipynb#Parameters) $z$ is itself a code, and $q = z$ gives $\hat x = 0$. So **when the zero point is an integer code, the grid is always mid-tread**. On the other hand, if an even number of reconstructed values is evenly spaced and symmetric about 0, there is none in the middle, so **a symmetric, evenly spaced grid with an even number of levels is mid-rise**, as in Max's tables. You cannot have both: to contain 0 and be symmetric takes an odd number of levels. With 8 codes, either there is one negative code more ($-4 \dots 3$), or it is given up and only 7 are used.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Predict]** Three 3-bit grids, each with its best step. In what order is their noise on Gaussian data, from least to most?
+# **[Predict]** Three 3-bit grids, each with its best step. How do they rank on Gaussian data, from the least noise to the most?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Let students count levels: 8, 8, 7. After the answer ask why integers are mid-tread all the same.
@@ -307,7 +307,7 @@ print(f"codes -4 ... 3      {'-':>9} {best_noise(-4, 3):10.4f}")
 print(f"codes -3 ... 3      {optimal_uniform(7, 'normal').mse:9.4f} {best_noise(-3, 3):10.4f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# For Gaussian data mid-rise is best. Why then do integer grids insist on mid-tread? Because so many numbers in a network are exactly 0: **padding** (the 0s around an image), the 0s that ReLU makes of negative numbers, and **pruning** (unimportant weights set to 0).
+# For Gaussian data mid-rise is best. Why then do integer grids insist on mid-tread? Because so many numbers in a network are exactly 0: **padding** (the 0s around an image), the 0s that ReLU makes out of negative numbers, and **pruning** (unimportant weights set to 0).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **[Compute]** Half of the data are 0, the other half are Gaussian, and the step $\Delta$ is small. What is the noise power of mid-tread and of mid-rise, as a multiple of $\Delta^2/12$?
@@ -318,9 +318,9 @@ exercises.predict("half-zeros")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Answer</summary>
 #
-# Mid-tread: a 0 has no error, the other half has 1 time the noise, together $\tfrac12 \cdot 0 + \tfrac12 \cdot 1 = 0.5$ times.
+# Mid-tread: a 0 has no error, the other half has 1 times this noise; together $\tfrac12 \cdot 0 + \tfrac12 \cdot 1 = 0.5$ times.
 #
-# Mid-rise: each 0 has the error $\Delta/2$, with power $\Delta^2/4$, 3 times $\Delta^2/12$. Together $\tfrac12 \cdot 3 + \tfrac12 \cdot 1 = 2$ times.
+# Mid-rise: each 0 has the error $\Delta/2$, with power $\Delta^2/4$, that is, 3 times $\Delta^2/12$. Together $\tfrac12 \cdot 3 + \tfrac12 \cdot 1 = 2$ times.
 #
 # </details>
 
@@ -366,7 +366,7 @@ for name, v, tread, rise in (("normal", x, 1, 1), ("half zeros", half_zeros, 0.5
 # In decibels, $10\log_{10}(\sqrt3\,\pi/2) = 4.35$ dB. Section 3 will need this number.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# **[Think]** With $\lambda(x) = f(x)$, every reconstructed value would be used equally often. Is the noise of this spacing smaller than with $f^{1/3}$, or larger?
+# **[Think]** With $\lambda(x) = f(x)$, every reconstructed value would be used equally often. As $L$ grows, how does the noise of this spacing compare with that of $f^{1/3}$?
 
 # %% tags=["predict"] slideshow={"slide_type": "fragment"}
 print(" L   Lloyd-Max   density f^(1/3)   density f   (MSE times L^2)")
@@ -380,16 +380,16 @@ for levels in (8, 16, 32, 64, 128):
 print(f"predicted, L to infinity: {3**0.5 * math.pi / 2:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The first column approaches the prediction, and so does the second: spacing by $f^{1/3}$ is practically optimal. The third gets worse and worse, because spacing by $f$ leaves too few reconstructed values in the tails. “Every code is used equally often” and “the mean squared error is least” are two different aims. The format NF4 comes from the first; [Quantization schemes](02_schemes.ipynb) will use what we found here.
+# The first column approaches the prediction, and so does the second: with many levels, spacing by $f^{1/3}$ is practically optimal. The third keeps growing, because spacing by $f$ leaves too few reconstructed values in the tails. “Every code is used equally often” and “the mean squared error is least” are two different aims. The format NF4 comes from the first; [Quantization schemes](02_schemes.ipynb) will use what we found here.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Entropy
 #
 # ### Beginning with four symbols
 #
-# How are codes stored with the fewest bits? A small example: four symbols A, B, C, D have the probabilities $\tfrac12$, $\tfrac14$, $\tfrac18$, $\tfrac18$. With 2 bits for each, the average is 2 bits. Can it be less?
+# How can codes be stored in the fewest bits? A small example: four symbols A, B, C, D have the probabilities $\tfrac12$, $\tfrac14$, $\tfrac18$, $\tfrac18$. With 2 bits for each, the average is 2 bits. Can it be less?
 #
-# Make the frequent ones short and the rare ones long: A is 0, B 10, C 110, D 111. No code word is the beginning of another. This is a **prefix code**, and it needs no separators.
+# Make the frequent ones short and the rare ones long: A is 0, B 10, C 110, D 111. No code word is the beginning of another. Such a code is a **prefix code**, and it needs no separators.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Compute]** You receive `0100111`. Which symbols were sent? How many bits does a symbol take on average?
@@ -434,10 +434,10 @@ sheet.show("01b_rate_distortion-tree", shares=shares)
 # Speak of shares: a code word of one bit takes half of the space.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# In the figure a code word is read from top to bottom: left is 0, right is 1. The red bars are the share of each. Of all strings of 0s and 1s, half begin with 0, a quarter with 10. A code word of length $\ell$ takes $2^{-\ell}$. In a prefix code the shares do not overlap, so they add up to at most 1: $\sum_q 2^{-\ell_q} \le 1$ (Kraft's inequality).
+# In the figure a code word is read from top to bottom: left is 0, right is 1. The red bar below a word is its share. Of all strings of 0s and 1s, half begin with 0, a quarter with 10. A code word of length $\ell$ has the share $2^{-\ell}$. In a prefix code with the lengths $\ell_q$ the shares do not overlap, so they add up to at most 1: $\sum_q 2^{-\ell_q} \le 1$ (Kraft's inequality).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# So the lengths are a budget: to be shorter takes a larger share. The natural way to give out shares is by probability, $2^{-\ell_q} = p_q$, which is
+# So shares are a budget: a shorter word takes more of it. The natural way to give out shares is by probability, $2^{-\ell_q} = p_q$, that is,
 #
 # $$
 # \ell_q = -\log_2 p_q
@@ -462,7 +462,7 @@ sheet.show("01b_rate_distortion-tree", shares=shares)
 # $$
 
 # %% [markdown]
-# So the mean length of any prefix code is at least $H$. The difference $\sum_q p_q \log_2 (p_q/r_q)$ is the **Kullback–Leibler divergence** $D_{\mathrm{KL}}$: the probabilities are really $p_q$, the code was designed for $r_q$, and this is how many bits more it takes on average.
+# So the mean length of any prefix code is at least $H$. The difference $\sum_q p_q \log_2 (p_q/r_q)$ is the **Kullback–Leibler divergence** $D_{\mathrm{KL}}$: the probabilities are really $p_q$, the code was designed for $r_q$, and this is how many more bits it takes on average.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The inequality also says that $\sum_q p_q \log_2 (r_q/p_q) \le 0$ for any two sets of probabilities, and likewise for densities and integrals. Keep it in mind: the bound in section 3 rests on it.
@@ -486,7 +486,7 @@ print("entropy H", H, "  quantcore", entropy(torch.tensor(["ABCD".index(s) for s
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Huffman codes
 #
-# When the probabilities are not all powers of 2, $-\log_2 p_q$ is no integer, and code words must have integer lengths. The best integer lengths are those of the **Huffman code** ([Huffman, 1952](references.ipynb)): merge the two nodes of least probability into one, again and again, until only one is left. Each merge adds one bit to all the symbols below it, so the mean length grows by exactly the probability of the merged node.
+# When the probabilities are not all powers of 2, some $-\log_2 p_q$ is no integer, and code words must have integer lengths. The best integer lengths are those of the **Huffman code** ([Huffman, 1952](references.ipynb)): starting from the symbols, merge the two least probable nodes into one until only one is left. Each merge adds one bit to all the symbols below it, so the mean length grows by exactly the probability of the merged node.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Let students design a code of their own first, and compare the mean lengths.
@@ -503,7 +503,7 @@ exercises.predict("huffman-mean")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# $0.1 + 0.2 = 0.3$; the two 0.3 merge into 0.6; with 0.4 that gives 1. The mean length is $0.3 + 0.6 + 1 = 1.9$ bits, and the lengths are 1, 2, 3, 3.
+# $0.1 + 0.2 = 0.3$; the two nodes of 0.3 merge into 0.6; with 0.4 that gives 1. The mean length is $0.3 + 0.6 + 1 = 1.9$ bits, and the lengths are 1, 2, 3, 3.
 #
 # The entropy is 1.846 bits. The Huffman code takes a little more, because lengths are integers.
 #
@@ -546,7 +546,7 @@ for counts in ([4, 2, 1, 1], [4, 3, 2, 1]):
 #
 # The excess is less than 1 bit. When $H$ is small that is a lot: as soon as there is more than one symbol, each code word has at least 1 bit.
 #
-# An extreme example: weights with the three values $-1$, $0$, $1$. Nine tenths are 0, and $-1$ and $1$ take 5% each. We join several neighboring weights into one large symbol, encode that, and see how many bits a weight takes on average.
+# An extreme example: weights with the three values $-1$, $0$, $1$. Nine tenths are 0, and $-1$ and $1$ make up 5% each. We join several neighboring weights into one large symbol, and see how many bits a weight takes on average.
 
 # %% slideshow={"slide_type": "skip"}
 ternary = {-1: 0.05, 0: 0.9, 1: 0.05}
@@ -561,9 +561,9 @@ for block in (1, 2, 4, 6):
 # When several numbers are **coded jointly**, they share the loss from integer lengths, and the mean length approaches $H$. In practice arithmetic coding and ANS (asymmetric numeral systems) come close to $H$ without listing large symbols.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Stored in 8 bits, needing how many
+# ### Stored in 8 bits: how many are needed
 #
-# With a small step the probability of the code $q$ is about $f(x)\,\Delta$ with $x = q\Delta$. Insert it in $H$, and the sum becomes an integral:
+# With a small step the probability of the code $q$ is about $f(x)\,\Delta$ with $x = q\Delta$. In $H$ the sum then becomes an integral:
 #
 # $$
 # H \approx -\int f(x) \log_2\!\left(f(x)\,\Delta\right) \mathrm{d}x = h - \log_2 \Delta,
@@ -603,13 +603,13 @@ for b, method in ((3, "minmax"), (4, "minmax"), (6, "minmax"), (8, "minmax"), (8
     print(f"{entropy(codes):13.2f} {huffman_mean(codes):9.2f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Of the 8 bits, more than one is stored for nothing. The wide range is only a small part of the reason: with the range of least error $H$ hardly grows. The main reason is the distribution: the range must cover the tails, whose codes are rarely used, so the codes are far from equally frequent. (At 3 bits the prediction is too low, because the step is too coarse for the approximation.)
+# Of the 8 bits, more than one is stored for nothing. The wide range is only a small part of the reason: with the range of least error $H$ grows by only 0.29. The main reason is the distribution: the range must cover the tails, whose codes are rarely used, so the codes are far from equally frequent. (At 3 bits the prediction is too low, because the step is too coarse for the approximation.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The left panel shows the probability of each code, the right panel its ideal length $-\log_2 p_q$. The dashed line on the left is for equally frequent codes; on the right it is the $b$ bits stored, and the red line the mean length $H$.
+# Below, the left panel shows the probability of each code, the right panel its ideal length $-\log_2 p_q$. The dashed line on the left is for equally frequent codes; on the right it is the $b$ bits stored, and the red line the mean length $H$.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Try]** Keep the bit width at 4 and go through the five distributions. For which is $H$ closest to $b$, for which farthest? For “relu”, untick “symmetric”: how do $H$ and the SQNR change?
+# **[Try]** Keep the bit width at 4 and go through the five distributions. For which is $H$ closest to $b$, and for which farthest? For “relu”, untick “symmetric”: how do $H$ and the SQNR change?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Before changing the distribution ask: which is flattest, and which saves most?
@@ -620,20 +620,20 @@ explore.rate(bits=4, symmetric=True)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# The uniform distribution is closest: except for the one code that a symmetric grid does not use, all codes are nearly equally frequent. With outliers it is farthest: the outliers decide the range, nearly all the data crowd into one or two codes, and $H$ is close to 0.
+# The uniform distribution is closest: a symmetric grid leaves one code unused, and the two at the ends are half as frequent as the others. With outliers it is farthest: the outliers decide the range, nearly all the data crowd into one code, and $H$ is close to 0.
 #
-# The output of a ReLU is not negative, so a symmetric signed grid leaves half of its codes unused, and the entropy is at most $b - 1$ bits: one is stored for nothing. Without “symmetric” the step shrinks to less than half, the SQNR rises by more than 6 dB, and $H$ grows as well, because the numbers other than 0 are told apart more finely.
+# The output of a ReLU is never negative, so a symmetric signed grid leaves half of its codes unused, and the entropy is at most $b - 1$ bits: one is stored for nothing. Without “symmetric” the step shrinks to less than half, the SQNR rises by more than 6 dB, and $H$ grows as well, because the numbers other than 0 are told apart more finely.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Samples that depend on each other
 #
-# That the mean length is at least $H$ was proved for codes that are **encoded one by one**. If neighboring codes are related, so that the previous one makes the next easier to guess, fewer bits will do.
+# For codes **encoded one by one** we proved that the mean length is at least $H$. If neighboring codes are related, so that the previous one makes the next easier to guess, fewer bits will do.
 #
-# The next cell stores four kinds of real data in 8 bits and looks at three numbers: the entropy of the codes; the entropy of the difference of two neighboring codes; and the entropy of the integer that remains when each code is predicted by a linear combination of the 16 before it. The last two can be undone exactly.
+# The next cell stores four kinds of data in 8 bits and looks at three entropies: of the codes; of the differences of two neighboring codes; and of the integer residuals when each code is predicted by a linear combination of the 16 before it. Differences and residuals give the codes back exactly.
 #
-# **[Predict]** A photograph, a chord, the weights of a network: which of them save a lot by “looking back”?
+# **[Predict]** A photograph, a chord, the weights of a network: for which does “looking back” save a lot?
 
 # %% slideshow={"slide_type": "skip"}
 def residual(codes, taps):
@@ -663,16 +663,16 @@ for name, v in real.items():
 #
 # ### Rate, and the limit
 #
-# Now we can ask for the line that cannot be crossed. Encode $N$ numbers together into one string of bits, and reconstruct them from it. Define
+# Now we can ask about the line that cannot be crossed. Encode $N$ numbers together into one string of bits, and reconstruct them from it. Define
 #
-# - the [**rate**](glossary.ipynb#Information-theory) $R$: all the bits divided by $N$, the bits for each number on average. A fixed-length code has $R = b$; ideal entropy coding, one by one, has $R = H$. (Channel coding has a rate of its own, which is something else.)
+# - the [**rate**](glossary.ipynb#Information-theory) $R$: all the bits divided by $N$, that is, the bits per number on average. A fixed-length code has $R = b$; ideal entropy coding, one by one, has $R = H$. (Channel coding has a rate of its own, which is something else.)
 # - the **distortion** $D$: the mean squared error $\mathbb{E}[(x - \hat x)^2]$, averaged over the $N$ numbers.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Say first: the limit asks neither how nor at what cost.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Any way of encoding is allowed, and $N$ may be as large as you like. The greatest lower bound of $D$ at a rate of at most $R$ is written $D(R)$. It is the **rate–distortion function**.
+# Any way of encoding is allowed, and $N$ may be as large as you like. The greatest lower bound of $D$ at a rate of at most $R$ is written $D(R)$. It is called the **rate–distortion function**.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A lower bound for one number
@@ -696,7 +696,7 @@ for name, v in real.items():
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 1. $h(x \mid \hat x) = h(e \mid \hat x)$. Given $\hat x$, the error $e = x - \hat x$ is $x$ shifted by a constant, and a shift of the density does not change differential entropy.
-# 2. $h(e \mid \hat x) \le h(e)$. The difference is the mutual information of $e$ and $\hat x$. It is the Kullback–Leibler divergence of the joint density from the product of the two densities, which by the inequality of the last section is never negative: to know more does not make us less certain, on average.
+# 2. $h(e \mid \hat x) \le h(e)$. The difference is the mutual information of $e$ and $\hat x$. It is the Kullback–Leibler divergence of the joint density from the product of the two densities, which by the inequality of the last section is never negative: on average, to know more does not make us less certain.
 # 3. $h(e) \le h_{\mathrm G}(D)$. Let $g$ be the Gaussian density of mean 0 and variance $D$. The same inequality gives $h(e) \le -\mathbb{E}[\log_2 g(e)]$. Now $-\log_2 g(e)$ is a constant plus a multiple of $e^2$, so its mean depends only on $\mathbb{E}[e^2] = D$, and equals $h_{\mathrm G}(D)$. Finally $x$ is Gaussian, $h(x) = h_{\mathrm G}(\sigma^2)$.
 
 # %% [markdown]
@@ -707,7 +707,7 @@ for name, v in real.items():
 # $$
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How much does each step lose? Let us follow the 8-level Lloyd–Max quantizer through it. The density of its error is $f_e(u) = \sum_i f(y_i + u)$, summed over those $i$ for which $y_i + u$ lies in cell $i$.
+# How much does each step lose? Let us follow the 8-level Lloyd–Max quantizer through them. The density of its error is $f_e(u) = \sum_i f(y_i + u)$, summed over those $i$ for which $y_i + u$ lies in cell $i$.
 
 # %% slideshow={"slide_type": "skip"}
 u = torch.linspace(-6, 6, 120_001, dtype=torch.float64)  # the error, 1e-4 apart
@@ -736,7 +736,7 @@ print(f"1/2 log2(variance / D)       {0.5 * math.log2(1 / best.mse):.3f}")
 # $$
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The second inequality uses two facts: the $x_i$ are independent, so their joint differential entropy is the sum of the single ones; and that of the errors is at most the sum of the $h(e_i)$ (point 2 above again). The last is Jensen's inequality: $-\log_2$ is convex, so the function of the mean is at most the mean of the function. The other way round:
+# The second inequality uses two facts: the $x_i$ are independent, so their joint differential entropy is the sum of the single ones; and the joint differential entropy of the errors is at most the sum of the $h(e_i)$ (point 2 above again). The last is Jensen's inequality: $-\log_2$ is convex, so the function of the mean is at most the mean of the function. Written the other way round:
 
 # %% [markdown]
 # $$
@@ -746,15 +746,15 @@ print(f"1/2 log2(variance / D)       {0.5 * math.log2(1 / best.mse):.3f}")
 # [[N15](06_summary.ipynb#All-formulas)]
 
 # %% [markdown]
-# We proved that $D$ cannot be less. Shannon proved that as $N \to \infty$ it can be approached ([Shannon, 1959](references.ipynb)), which is why there is an equals sign. The conditions are Gaussian, independent and identically distributed. When samples are correlated, the same variance can do better; the chord of the last section is an example.
+# We proved that $D$ cannot be less. Shannon proved that as $N \to \infty$ this bound can be approached ([Shannon, 1959](references.ipynb)), which is why there is an equals sign. The conditions are Gaussian, independent and identically distributed. When samples are correlated, data of the same variance can do better; the chord of the last section is an example.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Whoever says 6 dB forgot that half of the values take no bits.
+# Whoever says 6 dB forgot that half of the values take no additional bits.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### How many decibels for each bit
 #
-# For independent Gaussian numbers one more bit reduces $D(R)$ to exactly a quarter, 6.02 dB, from $R = 0$ on. A general smooth density has this slope only at high rates.
+# For independent Gaussian numbers one more bit reduces $D(R)$ to exactly a quarter, that is, by 6.02 dB, and this holds at every rate from $R = 0$ up. A general smooth density has this slope only at high rates.
 
 # %% [markdown]
 # **[Predict]** Half of the data are 0, half are Gaussian; we use an evenly spaced mid-tread grid and ideal entropy coding. By how many decibels does the noise fall with one more bit? Is it still 6 dB?
@@ -773,12 +773,12 @@ for step in (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32):
     before = now
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The finer the step, the closer it comes to 12 dB, twice 6 dB. Halving the step lowers the noise by 6.02 dB, but only those numbers that are not 0 need 1 bit more for that. On average it is half a bit.
+# The finer the step, the closer the slope comes to 12 dB, twice 6 dB. Halving the step lowers the noise by 6.02 dB, but only those numbers that are not 0 need 1 more bit for that. On average this is half a bit.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Even quantization and entropy coding: 1.53 dB away
+# ### Even spacing and entropy coding: 1.53 dB away
 #
-# With a small step, even quantization has $D = \Delta^2/12$, and its rate is the entropy $H = h - \log_2\Delta$. Eliminate $\Delta$; for the Gaussian this gives
+# With a small step, an evenly spaced quantizer has $D = \Delta^2/12$, and its rate is the entropy $H = h - \log_2\Delta$. Eliminate $\Delta$; for the Gaussian this gives
 #
 # $$
 # D = \frac{1}{12}\, 2^{2(h - H)} = \frac{2\pi\mathrm{e}}{12}\, \sigma^2\, 2^{-2H} = \frac{\pi\mathrm{e}}{6} \cdot \sigma^2\, 2^{-2H}
@@ -787,17 +787,17 @@ for step in (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32):
 # [[N16](06_summary.ipynb#All-formulas)]
 
 # %% [markdown]
-# Only a constant separates it from the limit ([Gish & Pierce, 1968](references.ipynb)):
+# Only a constant factor separates this from the limit ([Gish & Pierce, 1968](references.ipynb)):
 #
 # $$
 # 10\log_{10}\frac{\pi\mathrm{e}}{6} = 1.53 \ \mathrm{dB}, \qquad \frac12\log_2\frac{\pi\mathrm{e}}{6} = 0.255
 # $$
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The first is the additional noise at the same rate, the second the additional bits at the same noise. The simplest evenly spaced quantizer, followed by entropy coding, is a quarter of a bit from the theoretical limit.
+# The first is the additional noise at the same rate, the second the additional bits at the same noise. The simplest evenly spaced quantizer, followed by entropy coding, is only a quarter of a bit from the theoretical limit.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Predict]** The step gets coarser, until the rate is around 1 bit (with the reconstructed values still in the middle of their cells). Is the gap larger than 1.53 dB, the same, or smaller? And as the step gets finer? The column “centroid” moves the reconstructed values from the middle to the centroid: how much does that win back?
+# **[Predict]** The step gets coarser, until the rate is around 1 bit (with the reconstructed values still in the middle of their cells). Is the gap larger than 1.53 dB, the same, or smaller? And as the step gets finer? In the column “centroid” the reconstructed values move from the middle to the centroid: how much does that win back?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Ask for the direction first: does the gap grow or shrink? Most guess that it grows.
@@ -823,16 +823,16 @@ for s, (rate, middle, mean) in zip(steps, coded):
     print(f"{s:10} {rate:8.3f} {gaps[0]:27.2f} {gaps[1]:10.2f} {extra:21.2f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# As the step gets finer, the gap settles at 1.53 dB and shrinks no more. As it gets coarser, the column with values in the middle first gets worse, by 2.7 dB near 1 bit, and then better again (when the rate goes to 0 nothing is sent, and the gap is of course 0). With centroids the gap never exceeds about 1.53 dB. So **at low rates the reconstructed values must move to the centroids**. Notice also that a Huffman code takes at least 1 bit per symbol, so that the rows below 1 bit can be reached by joint coding only.
+# As the step gets finer, the gap settles at 1.53 dB and shrinks no more. As it gets coarser, the column with values in the middle first gets worse, reaching 2.7 dB near 1 bit, and then better again (when the rate goes to 0 nothing is sent, and the gap is of course 0). With centroids the gap never exceeds about 1.53 dB. So **at low rates the reconstructed values must move to the centroids**. Notice also that a Huffman code takes at least 1 bit per symbol, so the rows below 1 bit can be reached only by joint coding.
 #
-# The remaining 1.53 dB come from a shape. Quantize $N$ numbers one by one, and look at them together: the error lies in an $N$-dimensional **cube**. A **ball** of the same volume has a smaller mean squared error, by exactly 1.53 dB as $N \to \infty$ ([Zador, 1982; Gersho, 1979](references.ipynb)). To close this gap, many numbers must be quantized together, by **vector quantization**.
+# The remaining 1.53 dB come from the shape of the cells. Quantize $N$ numbers one by one, and look at them together: the error lies in an $N$-dimensional **cube**. A **ball** of the same volume has a smaller mean squared error, by exactly 1.53 dB as $N \to \infty$ ([Zador, 1982; Gersho, 1979](references.ipynb)). To close this gap, many numbers must be quantized together, by **vector quantization**.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### All in one picture
 #
 # The horizontal axis is the rate. On the left the vertical axis is the noise, on the right the decibels above the limit.
 #
-# **[Predict]** The optimal evenly spaced quantizer (fixed length), Lloyd–Max (fixed length), even spacing with entropy coding (variable length): in what order are they, from best to worst? Which gaps grow with the rate, and which settle?
+# **[Predict]** The optimal evenly spaced quantizer (fixed length), Lloyd–Max (fixed length), even spacing with entropy coding (variable length): in what order are they at 5 bits, from best to worst? Which gaps grow with the rate, and which settle?
 
 # %%
 exercises.predict("three-ways")
@@ -875,9 +875,9 @@ sheet.show("01b_rate_distortion-curves", ends=ends)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # How to read it:
 #
-# - **Even, fixed length** (even): the gap keeps growing with the rate. A Gaussian has no ends. With more bits the best range gets wider, and the step shrinks to more than half.
+# - **Even, fixed length** (even): the gap keeps growing with the rate. A Gaussian has no ends. With each extra bit the best range gets wider, and the step shrinks by less than half.
 # - **Lloyd–Max, fixed length**: the gap settles at 4.35 dB, the constant $\sqrt3\,\pi/2$ of section 1 (insert $L = 2^R$). The reconstructed values lie where they should, but every code still takes the same number of bits.
-# - **Even, variable length** (even + H): better than the two above from about 2 bits on, with a gap of 1.53 dB. Nobody has to place reconstructed values with care; saving bits is left to the entropy coder. Near 1 bit, unless the values move to the centroids, it is worse than Lloyd–Max.
+# - **Even, variable length** (even + H): better than the two above at about 2 bits and more, with a gap that settles at 1.53 dB. Nobody has to place reconstructed values with care; saving bits is left to the entropy coder. Near 1 bit, unless the values move to the centroids, it is worse than Lloyd–Max.
 # - **Centroids** (centroids + H): the best of these at every rate.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -889,7 +889,7 @@ sheet.show("01b_rate_distortion-curves", ends=ends)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# In a variable-length code you cannot jump to weight number ten thousand. To start decoding in the middle, and in parallel, the data must be cut into blocks, and the start of each block recorded. Decoding takes time as well, and before any multiplication everything must be turned back into integers of fixed length. It has been done: Deep Compression stores weights with a Huffman code ([Han et al., 2016](references.ipynb)), and DFloat11 stores the exponents of bfloat16 with a Huffman code and decodes them on the GPU as it computes ([Zhang et al., 2025](references.ipynb)). Fixed length is much simpler, though: positions are known by calculation, and a whole batch can be read at once.
+# In a variable-length code you cannot jump to weight number ten thousand. To start decoding in the middle, and in parallel, the data must be cut into blocks, and the start of each block recorded. Decoding takes time as well, and before any multiplication everything must be turned back into integers of fixed length. It has been done: Deep Compression stores weights with a Huffman code ([Han et al., 2016](references.ipynb)), and DFloat11 stores the exponents of bfloat16 with a Huffman code and decodes them on the GPU as it computes ([Zhang et al., 2025](references.ipynb)). Fixed length is much simpler, though: positions can be calculated, and a whole batch can be read at once.
 #
 # So the picture does not rank the methods. It says what each simplification costs, in decibels.
 #
@@ -898,7 +898,7 @@ sheet.show("01b_rate_distortion-curves", ends=ends)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
-# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only said to be unfinished.
+# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only reported as unfinished.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (6 minutes, difficulty 1/3) Write `my_entropy(counts)`: `counts` says how often each symbol occurs (a list, which may contain 0); it returns the entropy, the bits per symbol on average.
@@ -1001,13 +1001,13 @@ exercises.check("above-limit", my_gap)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Discussion
 #
-# **[Think]** Even quantization with entropy coding is only 1.53 dB from the limit. Is this 1.53 dB worth pursuing? What would it take?
+# **[Think]** Even spacing with entropy coding is only 1.53 dB from the limit. Is this 1.53 dB worth pursuing? What would it take?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Discuss for 5 minutes: is 1.53 dB worth going after?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How far have you come in the whole course? The next cell knows:
+# How far have you come in the whole course? The next cell shows it:
 
 # %% slideshow={"slide_type": "skip"}
 exercises.progress()
@@ -1017,13 +1017,13 @@ exercises.progress()
 #
 # - An optimal scalar quantizer satisfies two necessary conditions: thresholds lie halfway between neighboring reconstructed values, and a reconstructed value is the conditional mean of its cell. If the logarithm of the density is concave, only one quantizer satisfies them; for samples in general, the Lloyd–Max algorithm ($k$-means in one dimension) may stop in a local minimum.
 # - If a quantizer satisfies the centroid condition, its error is uncorrelated with the output $\hat x$ and correlated with the input $x$: $\mathbb{E}[x\,e] = \sigma_q^2$.
-# - When the zero point is an integer code, the grid is mid-tread, and 0 has no error; a symmetric even grid with an even number of levels is mid-rise.
+# - When the zero point is an integer code, the grid is mid-tread, and 0 has no error; a symmetric, evenly spaced grid with an even number of levels is mid-rise.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # - With many levels, the best point density is proportional to $f(x)^{1/3}$; for the Gaussian, $D \approx (\sqrt3\,\pi/2)\,\sigma^2/L^2$.
-# - A symbol of probability $p$ should take $-\log_2 p$ bits, and the mean of these is the entropy $H$. Coded independently, the mean length is at least $H$ bits; when samples are correlated, predicting first makes it shorter. A Huffman code takes less than 1 bit more per symbol, and at least 1 bit.
+# - A symbol of probability $p$ should take $-\log_2 p$ bits, and the mean of these is the entropy $H$. For codes encoded one by one, the mean length is at least $H$ bits; when samples are correlated, predicting first makes it shorter. A Huffman code takes less than 1 bit more per symbol, but at least 1 bit in all.
 # - For independent, identically distributed Gaussian data at a rate of $R$ bits, the mean squared error is at least $D(R) = \sigma^2\,2^{-2R}$.
-# - At high rates, even quantization with entropy coding is 1.53 dB from this limit, or 0.255 bits; fixed-length Lloyd–Max is 4.35 dB from it. At rates around 1 bit the reconstructed values must move to the centroids.
+# - At high rates, even spacing with entropy coding is 1.53 dB from this limit, or 0.255 bits; fixed-length Lloyd–Max is 4.35 dB from it. At rates around 1 bit the reconstructed values must move to the centroids.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Next: [Quantization schemes](02_schemes.ipynb). Which integers there are, and how numbers of 4 bits go into bytes.

@@ -12,7 +12,7 @@
 #
 # A student quantizes 7 billion float32 weights to INT8 and expects the file to shrink from 28 GB to 7 GB. The program reports no error, and every value is an integer from $-128$ to $127$. Yet the saved file is still 28 GB. He switches to an integer type and then to INT4. Now the file is 7 GB, where 3.5 GB was expected. Where did the bytes go?
 #
-# To answer this, we only have to count codes correctly: how many there are, which is the least and which the greatest, how many bits each takes, and how many bytes they take in a file. How large a real number each code stands for is set by the scale and the zero point. That is the subject of [the next chapter](03_params.ipynb).
+# To answer this, we only have to count codes correctly: how many there are, which is the least and which the greatest, how many bits each takes, and how many bytes they take in a file. Which real number each code stands for is set by the scale and the zero point. That is the subject of [the next chapter](03_params.ipynb).
 #
 # Counting looks easy. Still, the code in many tutorials, which we call the tutorial code, miscounts in three places: it divides by 0, it gives the bit width one bit too few, and it stores four times as much as needed. We will meet these three errors one by one, first the damage and then the repair.
 
@@ -25,7 +25,7 @@
 # - write down the range, the number of levels and the bit width of any integer scheme;
 # - say what each of $2^b$, $2^b - 1$, $2^{b-1}$ and $2^{b-1} - 1$ counts;
 # - convert codes between signed and unsigned, and between 8 bits and 4 bits;
-# - write your own packing and unpacking of 4-bit codes, and work out how large the file really is;
+# - write your own functions to pack and unpack 4-bit codes, and work out how large the file really is;
 # - say where the reconstructed values of FP16, bfloat16, FP8, FP4 and NF4 lie, which data each format suits, and how many bits a weight takes with its scale included.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -61,16 +61,16 @@ explore.set_language("en")
 #
 # ### Range, number of levels, bit width
 #
-# Here a [**quantization scheme**](glossary.ipynb#Quantization) is a set of consecutive integers from $q_{\min}$ to $q_{\max}$. It is determined by:
+# Here a [**quantization scheme**](glossary.ipynb#Quantization) is a set of consecutive integers from $q_{\min}$ to $q_{\max}$. It is described by:
 #
 # - the **bit width** $b$: how many bits a code takes;
 # - the **number of levels** $L$: how many codes there are;
 # - the **range**: the least and the greatest code.
 #
-# One bit has two states, 0 and 1, so $b$ bits have $2^b$. We write them as $d_{b-1} \dots d_1 d_0$.
+# One bit has two states, 0 and 1, so $b$ bits have $2^b$. We write the bits as $d_{b-1} \dots d_1 d_0$.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Write number of levels, gaps and bit width apart on the board. The mistakes of today all come from mixing them.
+# Write “number of levels”, “gaps” and “bit width” separately on the board. Today's mistakes all come from mixing them up.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Unsigned** integers are ordinary binary numbers; bit $i$ has the weight $2^i$:
@@ -114,7 +114,7 @@ for pattern in range(8):
 # The same 8 states, read differently, have different values. **A bit pattern has no sign of its own; the reading supplies it.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now we check the formulas of the range. With scale 1 and zero point 0 we quantize the integers from $-40000$ to $39999$. Values beyond the range undergo [**clipping**](glossary.ipynb#Quantizers-and-integer-arithmetic), also called saturation: each is replaced by the nearer end. (Truncation is something else; it drops the fraction.) The helper below makes a quantizer from given parameters; `fit(x, b)`, used later, finds the parameters from data and makes a quantizer of $b$ bits.
+# Now we check the formulas for the range. With scale 1 and zero point 0 we quantize the integers from $-40000$ to $39999$. Values beyond the range undergo [**clipping**](glossary.ipynb#Quantizers-and-integer-arithmetic), also called saturation: each is replaced by the nearer end. (Truncation is something else; it drops the fraction.) The helper below makes a quantizer from given parameters; `fit(x, b)`, used later, finds the parameters from data and makes a quantizer of $b$ bits.
 
 # %% slideshow={"slide_type": "skip"}
 def integer_quantizer(scale, zero, qmin, qmax):
@@ -132,7 +132,7 @@ for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
     print(f" {ends[1]:8} {reached[1]:6}   {codes.dtype}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The last column is the type that stores a code. No 4-bit type in torch does ordinary arithmetic, so INT4 codes live in `int8`, a whole byte each. Section 3 settles this account.
+# The last column is the type that stores a code. No 4-bit type in torch supports ordinary arithmetic, so INT4 codes live in `int8`, a whole byte each. Section 3 works out what that costs.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why two's complement is lopsided
@@ -143,7 +143,7 @@ for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
 # Ask: in int8, what is the negative of -128? Most say 128.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Sign and magnitude is even-handed, at the price of having 0 twice, as `+0` and `-0`. Two's complement has only one 0, and addition can ignore the signs: add two codes in binary and drop the carry (take the remainder modulo $2^b$). If the sum is in the range, it is correct.
+# Sign and magnitude is even-handed, at the price of having 0 twice, as `+0` and `-0`. Two's complement has only one 0, and addition can ignore the signs: add two codes in binary and drop the carry (take the remainder modulo $2^b$). If the true sum is in the range, the result is correct.
 
 # %% [markdown]
 # **[Think]** In `int8`, what is $-(-128)$? And $\lvert -128 \rvert$?
@@ -151,7 +151,7 @@ for scheme in (s for s in QuantizationScheme if s.levels == 2**s.bit_width):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# Both are $-128$. $+128$ is beyond the range, and modulo 256 it is back at $-128$. An absolute value is negative, without any error message.
+# Both are $-128$. $+128$ is beyond the range, and modulo 256 it is back at $-128$. So an absolute value comes out negative, without any error message.
 #
 # </details>
 
@@ -161,7 +161,7 @@ for name, value in (("q", int8_codes), ("-q", -int8_codes), ("|q|", int8_codes.a
     print(f"{name:3}", *(f"{v:6}" for v in value.tolist()))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# So [**symmetric**](glossary.ipynb#Parameters) quantization often leaves out the code $-2^{b-1}$ and uses only $-127$ to $127$, the **restricted range**. It has two advantages. First, wherever $q$ is available, so is $-q$. Second, products are a little smaller, sometimes just enough: some kernels add two products in 16 bits before they accumulate in 32 ([Jacob et al., 2018](references.ipynb)). Does the sum of two products fit into `int16`?
+# So [**symmetric**](glossary.ipynb#Parameters) quantization often leaves out the code $-2^{b-1}$ and uses only $-127$ to $127$, the **restricted range**. It has two advantages. First, wherever $q$ is available, so is $-q$. Second, products are a little smaller, sometimes just enough: some programs add two products in 16 bits before they accumulate in 32 ([Jacob et al., 2018](references.ipynb)). Does the sum of two products fit into `int16`?
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 limit = torch.iinfo(torch.int16).max
@@ -171,15 +171,15 @@ for a, b in ((-128, -128), (-127, -128)):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Here the codes themselves are multiplied. With the zero point subtracted they need 9 bits, and `int16` cannot hold even one product; see [Integers only](04b_integer.ipynb).
 #
-# The signed schemes of this course keep $-2^{b-1}$. When the scale comes from the largest magnitude, no value uses this code. When the range is narrower than the data, clipped negative values do.
+# The signed schemes of this course keep $-2^{b-1}$. When the scale comes from the largest magnitude and nothing is clipped, no value uses this code. When the range is narrower than the data, clipped negative values do.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Which divisor?
 #
-# **[Predict]** In 8 bits, the scale follows from the largest magnitude of the data: $s = \max\lvert x\rvert/N$. No value may be clipped. Should $N$ be 127, 128, 255 or 256? Is it the same for signed and unsigned codes? Enter the signed $N$.
+# **[Predict]** With 8 bits, the scale follows from the largest magnitude of the data: $s = \max\lvert x\rvert/N$. No value may be clipped. Should $N$ be 127, 128, 255 or 256? Is it the same for signed and unsigned codes? Enter $N$ for signed codes.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Each of the four has its hands. Let each party say what it counts.
+# Each of the four will get some hands. Let each group say what it counted.
 
 # %%
 exercises.predict("divisor")
@@ -225,7 +225,7 @@ print(f"INT8 with N = 255, clipping alone: {10 * math.log10(8):.2f} dB")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # - **INT8 divided by 255**: the greatest code is only 127, so the range ends at about $\pm\tfrac12$. Values beyond are clipped, with the error $\lvert x\rvert - \tfrac12$ and the mean square $\int_{1/2}^{1}(x - \tfrac12)^2\,\mathrm{d}x = \tfrac1{24}$. This leaves an SQNR of $10\log_{10} 8$, the last line.
 # - **UINT8 divided by 127 or 128**: nothing is clipped, but half the codes are idle: one bit wasted, about 6 dB.
-# - **INT8 divided by 127.5 or 128**: the step is a little finer, the largest values are clipped a little, and it is almost a draw. Both are conventions in use. The difference is negligible in 8 bits and large in 2; [the next chapter](03_params.ipynb) compares them.
+# - **INT8 divided by 127.5 or 128**: the step is a little finer, 128 clips the largest values a little, and it is almost a draw. Both are conventions in use. The difference is negligible at 8 bits and large at 2; [the next chapter](03_params.ipynb) compares them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The divisor of the tutorial code
@@ -252,7 +252,7 @@ for scheme in (QuantizationScheme.INT8, QuantizationScheme.INT4, QuantizationSch
         print("ZeroDivisionError:", error)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# This is the first miscount: the $q_{\min}$ of an unsigned scheme is 0, and the divisor becomes 0. After a ReLU (the function that replaces negative numbers by 0) no value is negative. Such data suit an unsigned grid best ([Nagel et al., 2021](references.ipynb)), and here the line fails.
+# This is the first miscount: the $q_{\min}$ of an unsigned scheme is 0, and the divisor becomes 0. After a ReLU (the function that replaces negative numbers by 0) no value is negative. An unsigned grid suits such data best ([Nagel et al., 2021](references.ipynb)), and yet the line fails for it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The rule that clips nothing has two cases. For signed codes, $s = \max\lvert x\rvert / (2^{b-1}-1)$. For unsigned codes, $s = \max x / (2^b-1)$, and no value may be negative. An unsigned grid with zero point 0 cannot represent negative values, and refusing them is better than clipping them silently. (PyTorch's “symmetric uint8” takes $z = 128$ and so accepts them.)
@@ -270,7 +270,7 @@ except ValueError as error:
 #
 # The tutorial code works back from the number of levels to the bit width: `int(np.log2(levels))`.
 #
-# **[Compute]** INT8 in the restricted range has 255 levels, and ternary weights $\{-1, 0, 1\}$ have 3. How many bits does each need? How many does the tutorial code give? Enter the bits that ternary weights need.
+# **[Compute]** INT8 in the restricted range has 255 levels, and ternary weights $\{-1, 0, 1\}$ have 3. How many bits does each need? How many does the tutorial code give? Enter the number of bits that ternary weights need.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # How many bits do three levels take? Whoever says 1 rounded down.
@@ -319,7 +319,7 @@ print("quantcore, 3 levels:", QuantizationScheme.TERNARY.bit_width, "bits")
 explore.grid(bits=4, signed=True, symmetric=True)
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Go to 2 bits, symmetric, let students count the orange points, and ask at which end a code is not used.
+# Go to 2 bits, symmetric, let students count the lines of the codes, and ask at which end a code is not used.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
@@ -361,7 +361,7 @@ for name, s, z in (("symmetric", 2 / 7, 0), ("asymmetric", 3 / 15, round(-8 + 1 
 # The other bits stay; only **the top bit flips**, a single exclusive or (XOR).
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# What if we do nothing, and read the bits of `int8` as `uint8`? The last column shows it.
+# What if we do nothing, and read the bits of `int8` as `uint8`? The last column below shows the result.
 
 # %% tags=["fold"] slideshow={"slide_type": "fragment"}
 q = torch.tensor([-128, -3, -1, 0, 5, 127], dtype=torch.int8)
@@ -396,7 +396,7 @@ print(f"converted {sqnr_db(laplace, converted):.2f} dB, reread {sqnr_db(laplace,
 # - division by 16 with **rounding** to the nearest integer, then clipping to $[-8, 7]$.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Compare the shift with rounding: by how many times does the noise differ? Most guess twice.
+# Compare the shift with rounding: by what factor does the noise differ? Most guess twice.
 
 # %% [markdown]
 # **[Predict]** The noise power of the shift is how many times that of rounding? Can decoding remove the extra noise, with the codes unchanged?
@@ -407,19 +407,19 @@ exercises.predict("shift-noise")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# About 3.6 times. It can: add $7.5\,s_8$ to every value when decoding. The derivation follows.
+# About 3.6 times. Yes, it can: add $7.5\,s_8$ to every value when decoding. The derivation follows.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# We compute in units of $s_8^2$. Suppose that the remainders of $q$ modulo 16, 0 to 15, are equally frequent, and few codes are clipped. The shift drops the remainder $k$; rounding drops $-7$ to $8$. The error of the 8-bit quantization is uncorrelated with what is dropped, so its power $1/12$ adds:
+# We compute in units of $s_8^2$. Suppose that the remainders of $q$ modulo 16, 0 to 15, are equally frequent, and few codes are clipped. The shift drops the remainder $k$; rounding drops $-7$ to $8$. The error of the 8-bit quantization is uncorrelated with what is dropped, so its power, $1/12$, is added:
 #
 # $$
 # D_{\text{shift}} = \frac{1}{16}\sum_{k=0}^{15} k^2 + \frac{1}{12} = 7.5^2 + \frac{16^2}{12}, \qquad
 # D_{\text{round}} = \frac{1}{16}\sum_{k=-7}^{8} k^2 + \frac{1}{12}
 # $$
 #
-# $D_{\text{shift}}$ is written as “squared mean plus variance”. The shift makes every value too small by $7.5\,s_8$ on average; what remains is exactly the quantization noise of a step of 16. So the shift loses no information; it brings in a **bias**. Add it back when decoding, $\hat x = s_8\,(16\,q_4 + 7.5)$, and the bias is gone.
+# $D_{\text{shift}}$ is written as “squared mean plus variance”. The shift makes the values too small by $7.5\,s_8$ on average; what remains is exactly the quantization noise of a step of 16. So the shift loses no more information than rounding; it brings in a **bias**. Add it back when decoding, $\hat x = s_8\,(16\,q_4 + 7.5)$, and the bias is gone.
 
 # %% tags=["predict"] slideshow={"slide_type": "fragment"}
 sources = [127 * x / x.abs().max() for x in (samples.distribution("normal", 10**6), uniform)]
@@ -437,8 +437,8 @@ for name, predicted, way in (
     print(f" {errors[0].mean().item():12.2f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# - With a plain shift all errors lean to one side. The noise power is 3.6 times that of rounding, a loss of about 5.6 dB.
-# - With $7.5\,s_8$ added in decoding, the shift is as good as direct quantization. The real price is that 0 is no longer a reconstructed value: the grid has turned from mid-tread into [mid-rise](01b_rate_distortion.ipynb).
+# - With a plain shift nearly all errors lean to one side. The noise power is 3.6 times that of rounding, a loss of about 5.6 dB.
+# - With $7.5\,s_8$ added in decoding, the shift is at least as good as direct quantization. The real price is that 0 is no longer a reconstructed value: the grid has turned from mid-tread into [mid-rise](01b_rate_distortion.ipynb).
 # - Quantizing to 8 bits and then rounding to 4 is slightly worse than direct quantization, because it rounds twice.
 # - Uniform data reach both ends. Rounding and direct quantization clip some of them, so the noise exceeds the formula.
 
@@ -471,9 +471,9 @@ for name, q4 in (("q and z apart", rint(q8 / 16)), ("q - z", rint((q8 - z8) / 16
 #
 # ### Two 4-bit codes in one byte
 #
-# A byte is the smallest unit of memory. 4 bits are half a byte, a **nibble**. To really save half of the memory, we have to **pack** two codes into one byte, and **unpack** them when they are needed.
+# A byte is the smallest unit of memory that can be read or written. 4 bits are half a byte, a **nibble**. To really save half of the memory, we have to **pack** two codes into one byte, and **unpack** them when they are needed.
 #
-# Of a negative number we keep the low 4 bits of its two's complement, that is, its remainder modulo 16. ONNX, a standard file format for exchanging models between frameworks, puts **the first code in the low 4 bits** and the second in the high 4 ([ONNX, 2024](references.ipynb)):
+# For a negative number we keep the low 4 bits of its two's complement, that is, its remainder modulo 16. ONNX, a standard file format for exchanging models between frameworks, puts **the first code in the low 4 bits** and the second in the high 4 ([ONNX, 2024](references.ipynb)):
 #
 # $$
 # \text{byte} = (q_0 \bmod 16) + 16\,(q_1 \bmod 16)
@@ -481,7 +481,7 @@ for name, q4 in (("q and z apart", rint(q8 / 16)), ("q - z", rint((q8 - z8) / 16
 # [[S3](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Draw one byte of two halves on the board, and let students fill in -3 and 5.
+# Draw one byte, split into two halves, on the board, and let students fill in -3 and 5.
 
 # %% [markdown]
 # To unpack, take out $\text{byte} \bmod 16$ and $\lfloor \text{byte}/16 \rfloor$, then restore the sign. Call what was taken out $r$. If $r \ge 8$, the top bit is 1 and the code was negative:
@@ -526,7 +526,7 @@ print("five codes:", [f"{byte:#04x}" for byte in pack_int4(five).tolist()])
 print("read as 6: ", unpack_int4(pack_int4(five), (6,)).tolist())
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The bytes alone do not tell 5 codes from 6, so **the shape has to be stored separately**. This is why `unpack_int4` in `quantcore` asks for a shape. Now an exhaustive test: we unpack and pack again all 256 values of a byte, and compare with `quantcore`.
+# The bytes alone do not tell 5 codes from 6, so **the shape has to be stored separately**. This is why `unpack_int4` in `quantcore` asks for a shape. Now an exhaustive test: we unpack all 256 values of a byte, pack them again, and compare with `quantcore`.
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 every = torch.arange(256, dtype=torch.int32).to(torch.uint8)
@@ -540,16 +540,16 @@ print("same as pack_int4:   ", torch.equal(pack(unpack(every)), pack_int4(unpack
 # The order in a byte is only a convention. Some libraries put the first code in the high nibble; some add 8 first, so that the codes become unsigned; some put 8 codes into one `int32`. If you get the convention wrong, no error is reported.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Guess the accuracy first. The class will laugh, because reading wrongly is worse than guessing; let them think why.
+# Guess the accuracy first. The class will laugh, because reading wrongly is worse than guessing; let them think about why.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# We take a network trained to recognize handwritten digits (its terms are explained in [Just enough about networks](00_start.ipynb#Just-enough-about-networks)). `network[5]` is its last layer. It multiplies a weight matrix of 10 rows by 512 features and adds a bias, which gives 10 scores. The digit with the highest score (argmax) is the network's answer. We quantize only this layer's weights to INT4 and pack them, then unpack them in three ways. All other layers stay as they are.
+# We take a network trained to recognize handwritten digits (its terms are explained in [Just enough about networks](00_start.ipynb#Just-enough-about-networks)). `network[5]` is its last layer. It multiplies 512 features by a weight matrix of 10 rows and adds a bias, which gives 10 scores. The digit with the highest score (argmax) is the network's answer. We quantize only this layer's weights to INT4 and pack them, then unpack them in three ways. All other layers stay as they are.
 
 # %% [markdown]
 # **[Predict]** How much accuracy is left after each of these two mistakes? (There are 10 digits, and guessing gives 10%.)
 #
 # 1. High and low nibbles are exchanged: neighboring weights swap places.
-# 2. The sign is not restored: negative codes read as 8 to 15.
+# 2. The sign is not restored: negative codes are read as 8 to 15.
 
 # %% slideshow={"slide_type": "skip"}
 network = samples.digits_network()
@@ -573,9 +573,9 @@ for name, weight in readings.items():
     print(f"{name:15}   SQNR {sqnr_db(w, weight):6.1f} dB   correct {correct:4.0%}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Unpacked correctly, with only the last layer in INT4, the network is about as accurate as before. Unpacked wrongly it is useless, in the second case worse than guessing, and not one line reports an error. An SQNR below 0 dB means that the noise is stronger than the signal.
+# With correct unpacking and only the last layer in INT4, the network is about as accurate as before. With wrong unpacking it is useless, in the second case worse than guessing, and no error is reported. An SQNR below 0 dB means that the noise is stronger than the signal.
 #
-# The table shows one more thing. The SQNR of the weights is only about 16 dB, yet the accuracy hardly suffers. **SQNR measures the error of the numbers, which is not the loss in the task.** When it is negative, the task is bound to suffer. When it changes by a decibel or two, the task may or may not follow, so that must be measured separately. The comparisons of formats below use SQNR, too.
+# The table shows one more thing. The SQNR of the weights is only about 16.5 dB, yet the accuracy hardly suffers. **SQNR measures the error of the numbers, which is not the loss in the task.** When it is negative, the task almost certainly suffers. When it changes by a decibel or two, the task may or may not follow, so the task must be measured separately. The comparisons of formats below use SQNR, too.
 #
 # Whenever you write a pair of functions that pack and unpack, test two things first: the round trip of all 256 byte values, and one example written out by hand, such as `0x5D` above. The round trip alone cannot show that your convention is the opposite of everyone else's.
 
@@ -602,7 +602,7 @@ tutorial_codes = torch.clamp(torch.round(w / scale), -128, 127)
 # Put files 2, 4 and 5 in order, smallest first.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Let groups order the five files on a slip of paper. The usual mistake is to take the 2nd for smaller already.
+# Let each group order the five files on a slip of paper. The usual mistake is to think that the 2nd is already smaller.
 
 # %%
 exercises.predict("file-sizes")
@@ -634,7 +634,7 @@ for name, (tensor, b) in files.items():
 # - Row 5: only after packing is the file an eighth of the float32 one (the little extra is the header).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The header, the shape and the scales take space as well. One scale for the whole layer adds only 4 bytes. With groups there are many more scales, and Section 4 counts them into the bits per weight.
+# The header, the shape and the scales take space as well. One scale for the whole layer adds only 4 bytes. When each group of weights has a scale, there are many more, and Section 4 counts them into the bits per weight.
 #
 # Finally we read the file back and unpack it. Every code is as it was.
 
@@ -664,7 +664,7 @@ print("codes restored exactly:", torch.equal(restored, q_w), restored.dtype)
 #
 # ### Small floats
 #
-# A float has 1 sign bit, $w_{\mathrm e}$ bits of **exponent** and $w_{\mathrm m}$ bits of **mantissa**. The names of FP8 and FP4 formats state both: E2M1 has 2 exponent bits and 1 mantissa bit, with the sign 4 bits, hence FP4. Read the exponent field as an unsigned integer $E$, the mantissa field as $T$, and let the exponent bias be $\mathrm{bias} = 2^{w_{\mathrm e}-1} - 1$:
+# A float has 1 sign bit, $w_{\mathrm e}$ bits of **exponent** and $w_{\mathrm m}$ bits of **mantissa**. The names of FP8 and FP4 formats state both: E2M1 has 2 exponent bits and 1 mantissa bit, 4 bits with the sign, hence FP4. Read the exponent field as an unsigned integer $E$, the mantissa field as another, $T$, and let the exponent bias be $\mathrm{bias} = 2^{w_{\mathrm e}-1} - 1$:
 #
 # $$
 # \lvert x \rvert = \begin{cases}
@@ -698,10 +698,10 @@ print("quantcore     ", [v for v in float_levels(2, 1).tolist() if v >= 0])
 print("different values:", len(float_levels(2, 1)), " codes:", 2**4)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The gap goes from 0.5 to 1 to 2, doubling at powers of 2. Floats have a sign bit, as in sign and magnitude. So $+0$ and $-0$ take two codes, and 16 codes have only 15 values.
+# The gap goes from 0.5 to 1 to 2, doubling at 2 and at 4. Floats have a sign bit, as in sign and magnitude. So $+0$ and $-0$ take two codes, and 16 codes have only 15 values.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The usual floats differ only in the two widths. FP16 is E5M10. **bfloat16** is E8M7, with as many exponent bits as float32 and so as wide a range. FP8 comes in two kinds ([Micikevicius et al., 2022](references.ipynb)). E5M2 follows IEEE 754, as FP16 and bfloat16 do: exponent bits that are all 1 are kept for infinity and NaN. E4M3 has no infinity: codes with exponent bits of all 1 are ordinary numbers, and NaN only if the mantissa is all 1 too, so its maximum is $2^{8} \cdot 1.75$. We check the formula on every positive code of each format against torch:
+# The usual floats follow the same formula with other widths. FP16 is E5M10. **bfloat16** is E8M7, with as many exponent bits as float32 and so as wide a range. FP8 comes in two kinds ([Micikevicius et al., 2022](references.ipynb)). E5M2 follows the conventions of IEEE 754, as FP16 and bfloat16 do: exponent bits that are all 1 are reserved for infinity and NaN. E4M3 has no infinity: codes with exponent bits of all 1 are ordinary numbers, and NaN only if the mantissa is all 1 too, so its maximum is $2^{8} \cdot 1.75$. We check the formula on every positive code of each format against torch:
 
 # %% tags=["fold"] slideshow={"slide_type": "subslide"}
 FLOATS = {
@@ -755,7 +755,7 @@ for name, (dtype, _, w_m) in FLOATS.items():
 # What if the signal changes in size? Gaussian data are scaled to fill each format and then halved again and again, but **the scale does not follow**.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Predict]** The data shrink to $1/16$. By how many decibels does the SQNR of INT8 fall? And of FP8? Enter the first.
+# **[Predict]** The data shrink to $1/16$. By how many decibels does the SQNR of INT8 fall? And that of FP8? Enter the first.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Both formats find supporters. Let them give reasons before the picture.
@@ -786,7 +786,7 @@ sheet.show("schemes-shrink", **{f"{name[-4:]}_{k}": f"{v[k]:.1f}" for name, v in
                                 for k in (0, 4)})
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Ask when the flat line falls, too. (When only subnormal numbers are left.)
+# Ask when the flat line falls as well. (When only subnormal numbers are left.)
 
 # %% tags=["predict", "fold"] slideshow={"slide_type": "skip"}
 print("k = 0 to 4   predicted   measured   (dB lost)")
@@ -797,7 +797,7 @@ for name, predicted in (("INT8", 20 * math.log10(16)), ("FP8 E4M3", 0), ("FP8 E5
 # - **INT8**: each halving costs 6.02 dB, until everything becomes 0. With the right scale ($k = 0$), INT8 is well above FP8.
 # - **FP8**: nothing changes over a wide range, until the data become subnormal. The plateau of E5M2 is 6 dB lower but much longer.
 #
-# Integer formats need a carefully chosen scale; float formats are insensitive to it.
+# Integer formats need a carefully chosen scale; FP8 is insensitive to it over a wide range.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### INT8 or FP8: one number decides
@@ -810,10 +810,10 @@ for name, predicted in (("INT8", 20 * math.log10(16)), ("FP8 E4M3", 0), ("FP8 E5
 # [[S6](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Let students put in uniform, Gaussian and Laplacian data, and judge.
+# Let students try the criterion on uniform, Gaussian and Laplacian data, and judge.
 
 # %% [markdown]
-# With $b = 8$ and $w_{\mathrm m} = 3$ we get $\Gamma \approx 11.8$. When the range extends to the largest magnitude, **INT8 is better if that is below 11.8 standard deviations, FP8 E4M3 if it is above 11.8**. Now we widen the range $\pm\Gamma\sigma$ of the same Gaussian data step by step.
+# With $b = 8$ and $w_{\mathrm m} = 3$ we get $\Gamma \approx 11.8$. When the range extends to the largest magnitude, **INT8 is better if this magnitude is below 11.8 standard deviations, FP8 E4M3 if it is above 11.8**. Now we widen the range $\pm\Gamma\sigma$ for the same Gaussian data step by step.
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 gamma = math.sqrt(3 * 4 ** (8 - 3) / (32 * math.log(2)))
@@ -834,7 +834,7 @@ for g in (6, 8, gamma, 16, 32):
 # **NF4** (4-bit NormalFloat) drops the rules of floats and places its 16 reconstructed values by the Gaussian distribution ([Dettmers et al., 2023](references.ipynb)). The idea is to use every code equally often. Network weights are nearly Gaussian, so the levels are Gaussian **quantiles**.
 
 # %% [markdown]
-# 0 has to be a level, and an even number of levels cannot be symmetric and contain 0. NF4 has 7 negative values, 8 positive ones and 0, in all 16. The paper gives the construction in words and lists the values; ours is `create_normal_map` of bitsandbytes. Let $\Phi^{-1}$ be the quantile function of the standard Gaussian (`ndtri` in torch), and $\delta = \tfrac12\left(\tfrac1{32} + \tfrac1{30}\right)$:
+# 0 has to be a level, and an even number of levels cannot be symmetric and contain 0. NF4 has 7 negative values, 8 positive ones and 0, in all 16. The paper gives the construction in words and lists the values; ours follows `create_normal_map` of the bitsandbytes library. Let $\Phi^{-1}$ be the quantile function of the standard Gaussian (`ndtri` in torch), and $\delta = \tfrac12\left(\tfrac1{32} + \tfrac1{30}\right)$:
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # - positive side: divide the probabilities from $\tfrac12$ to $1 - \delta$ into 8 equal parts, and take the quantile at the right end of each;
@@ -842,7 +842,7 @@ for g in (6, 8, gamma, 16, 32):
 # - divide all by the largest, which puts the ends at $\pm1$.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The source does not explain $\delta$. One reading: 16 equally likely codes have $\tfrac1{16}$ each, the middle of the outermost $\tfrac1{32}$ from the end; with 15 codes it is $\tfrac1{30}$; $\delta$ is the mean of the two.
+# The source code does not explain $\delta$. One reading: 16 equally likely codes have $\tfrac1{16}$ each, the middle of the outermost $\tfrac1{32}$ from the end; with 15 codes it is $\tfrac1{30}$; $\delta$ is the mean of the two.
 
 # %% slideshow={"slide_type": "skip"}
 delta = (1 / 32 + 1 / 30) / 2
@@ -853,12 +853,13 @@ published = [
     -1.0, -0.6961928, -0.5250731, -0.3949175, -0.2844414, -0.1847734, -0.0910500, 0.0,
     0.0795803, 0.1609302, 0.2461123, 0.3379152, 0.4407098, 0.5626170, 0.7229568, 1.0,
 ]
-print("constructed", *(f"{v:5.2f}" for v in constructed.tolist()))
-print("published  ", *(f"{v:5.2f}" for v in published))
+for half in (slice(8), slice(8, 16)):
+    print("constructed", *(f"{v:6.2f}" for v in constructed[half].tolist()))
+    print("published  ", *(f"{v:6.2f}" for v in published[half]))
 print(f"largest difference: {(constructed - torch.tensor(published)).abs().max():.0e}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Here are the three 4-bit formats, their largest magnitude 1, under a Gaussian density of standard deviation 0.35.
+# Here are the three 4-bit formats, scaled to a largest magnitude of 1, under a Gaussian density of standard deviation 0.35.
 
 # %% tags=["fold"]
 ruler = Sheet(panels=1, height=2.8)
@@ -881,9 +882,9 @@ ruler.show("schemes-ruler", **{f"{k}_{end}": v for k, ends in gaps.items()
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Which format suits which data
 #
-# Our data are uniform, Gaussian, Laplacian (a sharp peak, long tails), and Gaussian with outliers. First, one scale takes the data's largest magnitude to the format's.
+# Our data are uniform, Gaussian, Laplacian (a sharp peak, long tails), and Gaussian with outliers. First, one scale maps the largest magnitude of the data to that of the format.
 #
-# **[Try]** Predict first: in 4 bits, which data suit INT4 best, and which NF4? In 8 bits, when can FP8 beat INT8? Then go through the formats.
+# **[Try]** Predict first: at 4 bits, which data does INT4 suit best, and which does NF4? At 8 bits, when can FP8 beat INT8? Then go through the formats.
 
 # %% slideshow={"slide_type": "subslide"}
 explore.formats()
@@ -892,7 +893,7 @@ explore.formats()
 # Vote before each kind of data: INT4, FP4 or NF4? Note who is right each time.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The whole table adds a column, the weights of our network's last layer, and a row, $\Gamma$: the largest magnitude over the standard deviation.
+# The full table adds a column, the weights of our network's last layer, and a row, $\Gamma$: the largest magnitude over the standard deviation.
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 names = ("INT4", "FP4 E2M1", "NF4", "INT8", "FP8 E4M3", "FP8 E5M2")
@@ -910,7 +911,7 @@ print("Gamma      " + "".join(f"{x.abs().max() / x.std():10.1f}" for x in column
 # %% [markdown] slideshow={"slide_type": "notes"}
 # - **8 bits**: the criterion holds. In the four columns with $\Gamma$ below 11.8, INT8 is better; with outliers, FP8 overtakes it. The two FP8 rows hardly depend on the data.
 # - **4 bits**: INT4 is best for uniform data. In every other column NF4 and FP4 both beat INT4. This holds for one scale up to the largest magnitude; other scales will change it.
-# - **Outliers**: all three 4-bit formats are down to a few decibels. No other format helps, but another scale does: see [the next chapter](03_params.ipynb).
+# - **Outliers**: all three 4-bit formats are down to a few decibels. Another 4-bit format does not help, but another scale does: see [the next chapter](03_params.ipynb).
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # **[Think]** Uniform data fill all 16 levels, so [Information theory](01_information_theory.ipynb) promises $6.02 \cdot 4 = 24.08$ dB. Why does INT4 fall short?
@@ -931,7 +932,7 @@ print("Gamma      " + "".join(f"{x.abs().max() / x.std():10.1f}" for x in column
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Scales take bits as well
 #
-# In practice, 4-bit formats seldom use one scale for a whole tensor. Each group of $g$ weights has its own, which is stored, too. If each takes $b_s$ bits, a weight takes on average
+# In practice, 4-bit formats seldom use one scale for a whole tensor. Each group of $g$ weights has its own, which is stored, too. If each scale takes $b_s$ bits, a weight takes on average
 #
 # $$
 # b + \frac{b_s}{g} \ \text{bit}
@@ -939,7 +940,7 @@ print("Gamma      " + "".join(f"{x.abs().max() / x.std():10.1f}" for x in column
 # [[P8](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# With the scales counted, how many bits are 4 bits? Work it out first.
+# With the scales counted, how many bits do 4 bits really take? Work it out first.
 
 # %% [markdown]
 # **[Compute]** With 4-bit codes in groups of 64 and float16 scales, how many bits does a weight take? With float32 scales? And in MX formats, with groups of 32 and powers of 2 as scales, stored as 8-bit exponents ([Open Compute Project, 2023](references.ipynb))? Enter the first.
@@ -996,9 +997,9 @@ for way, name, extra, g, scale_of in ways:
 #
 # - **Whole tensor, largest magnitude**: for Gaussian data and the weights, NF4 is best, FP4 next, INT4 last, because the range is too wide.
 # - **Whole tensor, best range**: for both, NF4 is still best, but INT4 beats FP4. So INT4 was behind FP4 because of its range, not its gaps in the middle.
-# - **Groups of 64**: INT4 is even the best for this network's weights, NF4 for Gaussian data. The divisor matters too: by the rule that clips nothing, INT4 loses its lead.
-# - **Laplacian (long tails)**: NF4 and FP4 always beat INT4. The tails decide, not “most values are near 0”.
-# - **MXFP4**: it takes as many bits as groups of 64, in smaller groups. Yet for Gaussian and Laplacian data and the weights it is 0.4 to 1.1 dB below FP4 in groups of 64, as its scales are powers of 2.
+# - **Groups of 64**: INT4 even comes out best for this network's weights, NF4 for Gaussian data. The divisor matters too: under the rule that clips nothing, INT4 loses its lead.
+# - **Laplacian (long tails)**: NF4 and FP4 always beat INT4. What decides is the tails, not that most values are near 0.
+# - **MXFP4**: it takes as many bits as groups of 64, in smaller groups. Yet for Gaussian and Laplacian data and the weights it is 0.4 to 1.1 dB below FP4 in groups of 64, because its scales are powers of 2.
 #
 # A weight takes 4.25 bits with float16 scales, 4.5 with float32 (the original NF4), and 4.25 in MXFP4. At 6.02 dB a bit, the extra 0.25 bit would be worth 1.5 dB. So **next to the SQNR of a format, state its bits, scales included**.
 
@@ -1008,13 +1009,13 @@ for name, one, many in zip(columns, results["best range", "NF4"], results["group
     print(f"{name:9} {many - one:z5.1f} dB")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For uniform and Gaussian data and this layer's weights, groups gain less than 1.5 dB. They are worth their price for long tails and outliers. The more the magnitude varies from place to place, the more they pay.
+# Compared with the best range, groups gain less than 1.5 dB for Gaussian data and this layer's weights, and lose for uniform data. They are worth their price for long tails and outliers. The more the magnitude varies from place to place, the more groups pay off.
 #
 # ### Equal use of the codes is not the same as least error ★
 #
 # This part uses entropy and the Lloyd–Max quantizer (see [Rate–distortion](01b_rate_distortion.ipynb)), and you may skip it. The result: “every code equally often”, which NF4 aims at, and “least mean squared error” are two different goals. Moreover, once there are groups, NF4 does not use its codes equally often.
 #
-# **[Predict]** Vary the range, so that the greatest reconstructed value falls on $c$ standard deviations. Is the $c$ with the most entropy also the $c$ with the least error? Can NF4 reach a Lloyd–Max quantizer of 16 levels?
+# **[Predict]** Vary the range, so that the greatest reconstructed value falls on $c$ standard deviations. Which is larger, the $c$ with the most entropy or the $c$ with the least error? Can NF4 match a Lloyd–Max quantizer of 16 levels?
 
 # %% tags=["predict"] slideshow={"slide_type": "skip"}
 rows, nf4 = gaussian.view(-1, 64), nf4_levels()
@@ -1031,18 +1032,18 @@ print(f"Lloyd-Max, 16 levels: {-10 * math.log10(lloyd_max(16, 'normal').mse):.1f
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The $c$ in the first row is the design point of NF4, its outermost quantile. The entropy is nearly 4 bits, yet the probabilities of the codes already run from 5.6% to 7.1%. The entropy is flat near its maximum and hides this. Too much is clipped here, so the error is large. The $c$ in the third row has the least error of all that we tried, and is only 0.2 dB short of Lloyd–Max.
 #
-# The last row of NF4 is the practical use: groups of 64, each divided by its largest magnitude. The least used code has only 1.7%, the most used one over five times as much, and the entropy is down to 3.9 bits. After the division, the distribution of the data depends on the size of the group, and no fixed table can always make its codes equally likely ([Yoshida, 2023](references.ipynb)). This row's SQNR exceeds that of Lloyd–Max with 16 levels because it spends extra bits on the scales.
+# The last row of NF4 is how it is used in practice: groups of 64, each divided by its largest magnitude. The least used code has only 1.7%, the most used one over five times as much, and the entropy is down to 3.9 bits. After the division, the distribution of the data depends on the size of the group, and no fixed table can always make its codes equally likely ([Yoshida, 2023](references.ipynb)). This row's SQNR exceeds that of Lloyd–Max with 16 levels because it spends extra bits on the scales.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The price
 #
-# On an even grid, values are proportional to codes minus the zero point, $\hat x = s\,(q - z)$. A matrix product can thus be done all in integers, with one multiplication by $s$ at the end; see [Integers only](04b_integer.ipynb). Uneven formats lack this property:
+# On an evenly spaced grid, values are proportional to codes minus the zero point, $\hat x = s\,(q - z)$. A matrix product can thus be done entirely in integers, with one multiplication by $s$ at the end; see [Integers only](04b_integer.ipynb). Unevenly spaced formats lack this property:
 #
 # | format | how a code becomes a value | needed to multiply without going back to ordinary floats |
 # |:--|:--|:--|
 # | INT8, INT4 | subtract the zero point, multiply by $s$ | integer multipliers |
 # | FP8, FP4 | split into sign, exponent, mantissa; multiply by $s$ | float multipliers for this format |
-# | NF4 | look up a table of 16 entries, multiply by $s$ | impossible: the table comes first |
+# | NF4 | look up a table of 16 entries, multiply by $s$ | impossible: the values must be looked up first |
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Without hardware support, the first two are converted back as well. The later chapters use evenly spaced integers.
@@ -1050,10 +1051,10 @@ print(f"Lloyd-Max, 16 levels: {-10 * math.log10(lloyd_max(16, 'normal').mse):.1f
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
-# These exercises are for after the class. For each one, write your answer first and then run the next cell, which checks it. When a check fails, it shows the smallest counterexample and hints. For an exercise that you have not started, it only says “Not yet”.
+# These exercises are for after class. For each one, write your answer first and then run the next cell, which checks it. When a check fails, it shows the smallest counterexample and hints. For an exercise that you have not started, it only says “Not yet”.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (4 minutes, difficulty 1/3) Write `my_range(bits, signed)`. `bits` is the bit width and `signed` a Boolean. Return the least and the greatest code, two integers. Signed codes are in two's complement.
+# **[Try]** (4 minutes, difficulty 1/3) Write `my_range(bits, signed)`. `bits` is the bit width and `signed` a Boolean. Return the least and the greatest code as two integers. Signed codes are in two's complement.
 
 # %% slideshow={"slide_type": "skip"}
 def my_range(bits, signed):
@@ -1077,7 +1078,7 @@ exercises.check("code-range", my_range)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (5 minutes, difficulty 1/3) Write `my_bits(levels)`. There are `levels` levels, at least 2, and each needs a code of its own. Return the least number of bits, an integer.
+# **[Try]** (5 minutes, difficulty 1/3) Write `my_bits(levels)`. There are `levels` levels, at least 2, and each needs its own code. Return the least number of bits as an integer.
 
 # %% slideshow={"slide_type": "skip"}
 def my_bits(levels):
@@ -1121,7 +1122,7 @@ exercises.check("integer-codes", my_codes)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (8 minutes, difficulty 2/3) Without `pack_int4`, write `my_pack(codes)`. `codes` is a one-dimensional tensor of `torch.int8` with values in $[-8, 7]$. Return the bytes as `torch.uint8`. The code that comes first goes into the low 4 bits; if the count is odd, the last high 4 bits are 0. Pack $1, -2, 7, -8, 3$ with it: you should get E1 87 03.
+# **[Try]** (8 minutes, difficulty 2/3) Without `pack_int4`, write `my_pack(codes)`. `codes` is a one-dimensional tensor of `torch.int8` with values in $[-8, 7]$. Return the bytes as `torch.uint8`. Of every two codes, the first goes into the low 4 bits; if the count is odd, the last high 4 bits are 0. Pack $1, -2, 7, -8, 3$ with it: you should get E1 87 03.
 
 # %% slideshow={"slide_type": "skip"}
 def my_pack(codes):
@@ -1143,7 +1144,7 @@ exercises.check("pack-int4", my_pack)
 #     return pairs[:, 0] | (pairs[:, 1] << 4)
 # ```
 #
-# `& 0xF` keeps the low 4 bits. Without it, in two's complement, each leading 1 of a negative code would spill into the other code.
+# `& 0xF` keeps the low 4 bits. Without it, the leading 1s of a negative code in two's complement would spill into the other code.
 #
 # </details>
 
@@ -1191,11 +1192,11 @@ exercises.progress()
 # - An integer scheme of $b$ bits has $2^b$ levels and $2^b - 1$ gaps. Unsigned, it ranges over $0 \dots 2^b - 1$. Signed, in two's complement, it ranges over $-2^{b-1} \dots 2^{b-1} - 1$, with one more negative code.
 # - For symmetric quantization that clips nothing, divide the largest magnitude by the greatest code: $2^{b-1} - 1$ if signed, $2^b - 1$ if unsigned (no value negative). The $\min(\lvert q_{\min}\rvert, q_{\max})$ of the tutorial code is 0 for unsigned schemes.
 # - $L$ levels take $\lceil \log_2 L \rceil$ bits, always rounded up.
-# - Signed to unsigned: add $2^{b-1}$ to both $q$ and $z$, which flips the top bit. Reading the same bits as another type is no conversion. 8 bits to 4: subtract the zero point, divide by 16, then round. A mere shift makes every value too small by $7.5\,s_8$ on average, and decoding has to add it back.
+# - Signed to unsigned: add $2^{b-1}$ to both $q$ and $z$, which flips the top bit. Reading the same bits as another type is not a conversion. 8 bits to 4: subtract the zero point, divide by 16, then round. A mere shift makes the values too small by $7.5\,s_8$ on average, and decoding has to add it back.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # - Two 4-bit codes are packed into one byte, the first in the low 4 bits. The shape is stored separately, and the sign has to be restored. When conventions differ, no error is reported.
-# - Whether codes are INT8 is decided by their type, not by their values. The size of a file depends only on the bit width in storage, and INT4 takes 4 bits only after packing. With groups, the scales add $b_s/g$ bits.
+# - Whether codes are INT8 is decided by their type, not by their values. A file's size depends on the bit width in storage, and INT4 takes 4 bits only after packing. With groups, the scales add $b_s/g$ bits per weight.
 # - The error of an integer format is the same everywhere; that of a float format is proportional to the number. For data spread over several binades the SQNR is about $6.02\,w_{\mathrm m} + 13.46$ dB, whatever the size of the signal. When the largest magnitude exceeds 11.8 standard deviations, FP8 E4M3 beats INT8.
 # - How 4-bit formats rank depends on the tails of the data and on how the scale is chosen. No format is best everywhere.
 

@@ -10,7 +10,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Quantization parameters: how scale and zero point are chosen
 #
-# Which real number does a code stand for? The last chapter counted the codes, and did not answer this question. Two parameters decide it: the [**scale**](glossary.ipynb#Parameters) $s$ and the [**zero point**](glossary.ipynb#Parameters) $z$.
+# Which real number does a code stand for? The last chapter counted the codes but did not answer this question. Two parameters decide it: the [**scale**](glossary.ipynb#Parameters) $s$ and the [**zero point**](glossary.ipynb#Parameters) $z$.
 #
 # The code that computes them is two or three lines, and many tutorials print it like this. We will call it the tutorial code:
 #
@@ -20,13 +20,13 @@
 # ```
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Let students look for mistakes in these two lines, and write down what they find. Come back to it at the end: how many found all four?
+# Let students look for mistakes in these two lines, and write down what they find. Come back to it at the end: how many found all three? (Mistake ② is not in these lines.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# It has four mistakes. We derive the formulas ourselves first, and then find the mistakes and mend them one by one:
+# The tutorial code has four mistakes. We first derive the formulas ourselves, and then find the mistakes and mend them one by one:
 #
 # - ① the range may not contain 0 (section 2);
-# - ② unsigned symmetric divides by 0 ([Quantization schemes](02_schemes.ipynb) has shown it; section 3 gives the right formula);
+# - ② unsigned symmetric divides by 0 (in a line not printed here; [Quantization schemes](02_schemes.ipynb) has shown it, and section 3 gives the right formula);
 # - ③ the floor of the scale, $10^{-8}$, is too large (section 7);
 # - ④ NaN is not checked (section 7).
 
@@ -35,8 +35,8 @@
 #
 # - compute $s$ and $z$ by hand from the range of the data, and say how large the error is at its ends;
 # - explain why 0 must be exact and why the range must contain 0, compute what that costs, and name formats that do otherwise;
-# - choose between symmetric and asymmetric, and say by how much three conventions for symmetric differ, and when it matters;
-# - foresee what one outlier does, choose a calibration method, and say what it costs;
+# - choose between symmetric and asymmetric quantization, and say by how much three conventions for the symmetric scale differ and when it matters;
+# - predict what one outlier does, choose a calibration method, and say what it costs;
 # - collect ranges for activations, and predict how many calibration pictures it takes;
 # - choose a granularity, and compute how many bits each weight takes with its scales.
 
@@ -54,7 +54,7 @@
 # | Summary | 2 minutes |
 # | ★ optional | 15 minutes |
 #
-# What output channels, padding and ReLU are is explained in [Just enough about networks](00_start.ipynb#Just-enough-about-networks). In the code, `fit(x, b)` finds $s$ and $z$ from the data $x$ and returns a quantizer of $b$ bits.
+# [Just enough about networks](00_start.ipynb#Just-enough-about-networks) explains what output channels, padding and ReLU are. In the code, `fit(x, b)` finds $s$ and $z$ from the data $x$ and returns a quantizer of $b$ bits.
 
 # %% slideshow={"slide_type": "skip"}
 import math
@@ -92,7 +92,7 @@ def table(head, rows):
     rows = [[name.strip() for name in head.split("|")], *([str(c) for c in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print("   ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)))
+        print("  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)))
 
 
 def span(quantizer, digits=2):
@@ -119,7 +119,7 @@ def span(quantizer, digits=2):
 schematics.number_line()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Subtract them, and $z$ drops out:
+# Subtract the equations, and $z$ drops out:
 #
 # $$
 # s = \frac{x_{\max} - x_{\min}}{q_{\max} - q_{\min}}
@@ -127,7 +127,7 @@ schematics.number_line()
 # [[P2](06_summary.ipynb#All-formulas)]
 
 # %% [markdown]
-# Inserted in the first, $z^* = q_{\min} - x_{\min}/s$. $z^*$ is usually no integer, but $z$ must be one like the codes, so $z^*$ is rounded to the nearest (rint). If that lies outside the range of the codes, the end is taken, which is **clipping** (also saturation or limiting):
+# The first then gives $z^* = q_{\min} - x_{\min}/s$. $z^*$ is usually not an integer, but $z$ must be one, like the codes, so $z^*$ is rounded to the nearest integer (rint). If the result lies outside the range of the codes, the nearer end is taken; this is **clipping** (also saturation or limiting):
 #
 # $$
 # z = \operatorname{clamp}\!\left(\operatorname{rint}(z^*),\ q_{\min},\ q_{\max}\right)
@@ -135,7 +135,7 @@ schematics.number_line()
 # [[P3](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# This is how the ONNX operator DynamicQuantizeLinear defines it, with ties to even ([ONNX, 2024](references.ipynb)). Integer zero points go back to [Jacob et al., 2018](references.ipynb), whose code rounds ties away from zero; the two can differ by 1, only when $z^*$ is exactly a tie.
+# This is how the ONNX operator DynamicQuantizeLinear defines it, with ties to even ([ONNX, 2024](references.ipynb)). Integer zero points go back to [Jacob et al., 2018](references.ipynb), whose code rounds ties away from zero; the two can differ, by 1, only when $z^*$ is exactly a tie.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** The data lie in $[-1, 3]$, and we use INT8. What is $z$? Mind the sign.
@@ -172,7 +172,7 @@ table("range | scheme | s by hand | z | s of quantcore | z", rows)
 #
 # Rounding $z^*$ has a price: all reconstructed values shift together, and the ends of the range are no longer exactly reconstructed values.
 #
-# **[Compute]** How many $s$ is the error at the ends of the range at most?
+# **[Compute]** At most how many $s$ is the error at the ends of the range?
 #
 # <details><summary>Answer</summary>
 #
@@ -202,7 +202,7 @@ for lo, hi in ((-1.0, 3.0), (-0.3, 1.0), (-2.0, 0.7), (-1.0, 1.8)):
 table("range | z* | z | error in s: predicted | left | right", rows)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The errors in the three columns are equal, and all within $\pm 0.5$.
+# The three error columns are equal, all within $\pm 0.5$.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Zero must be exact
@@ -220,7 +220,7 @@ table("range | z* | z | error in s: predicted | left | right", rows)
 # $$
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# If all weights are equal (average pooling, for example), the bias is the number of 0s times $\delta$. If weights have both signs, it is much smaller, but it depends on which inputs are 0. It changes with the input, and between the border and the middle of a convolution, so it cannot be put into the layer's own bias beforehand.
+# If all weights are equal (average pooling, for example), the bias is $\delta$ times this weight times the number of 0s. If the weights have both signs, it is much smaller, but it depends on which inputs are 0. It changes with the input, and differs between the border and the middle of a convolution, so it cannot be put into the layer's own bias beforehand.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Let us check this. The reconstructed values of 4-bit unsigned symmetric quantization are $0, s, 2s, \dots$. Another quantizer has $\tfrac12 s, \tfrac32 s, \dots$, so that 0 becomes $\tfrac12 s$ and its error is $\delta = -\tfrac12 s$.
@@ -242,7 +242,7 @@ print(f"  the zeros add: predicted {s / 2 * n_zero.sqrt():.2f}, measured {rms:.2
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The range must contain 0
 #
-# “My data lie in $[2, 3]$, so $x_{\min} = 2$.” It sounds right.
+# “My data lie in $[2, 3]$, so $x_{\min} = 2$.” That sounds right.
 #
 # **[Predict]** By the formulas of the last section, with INT8, what is $z$ after rounding and before clipping? And with the clipped $z$, what are the reconstructed values of $2$, $2.5$ and $3$?
 
@@ -291,12 +291,12 @@ for x in (torch.tensor([2.0, 2.5, 3.0]), torch.tensor([5.0, 5.0])):
 # [[P1](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Then $0 \le -x_{\min}/s \le q_{\max} - q_{\min}$. $z$ lies in the range of the codes by itself, and clipping only guards against the errors of float arithmetic. $[2, 3]$ gets $s = 3/255$, and 0 is always exact. Mistake ① is mended.
+# Then $0 \le -x_{\min}/s \le q_{\max} - q_{\min}$. So $z$ lies in the range of the codes anyway, and clipping only guards against the errors of float arithmetic. $[2, 3]$ gets $s = 3/255$, and 0 is always exact. Mistake ① is mended.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What containing zero costs
 #
-# This step is not free: the step of $[2, 3]$ is three times what it was, and the codes of $[0, 2]$ are all idle.
+# This step is not free: the step for $[2, 3]$ is three times what it was, and the codes for $[0, 2]$ are all idle.
 #
 # **[Compute]** For data uniform on $[2, 3]$, how many decibels of SQNR does widening the range cost?
 #
@@ -334,15 +334,15 @@ print(f"groups of 32 trained weights that do not contain 0: {apart.sum()} of {le
 # The cost is serious only when all data lie on one side of 0, farther from 0 than they are wide. The ranges of weights and activations usually contain 0 anyway, and then it costs nothing.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Some formats skip this step. Q4_1 of llama.cpp stores $s$ and the minimum $m$, with reconstructed values $s\,q + m$; `per_channel_affine_float_qparams` of PyTorch has a zero point that is a float. These formats quantize weights only, turn them back into floats before multiplying, and few weights are 0, so it need not be exact.
+# Some formats skip this step. Q4_1 of llama.cpp stores $s$ and the minimum $m$, with reconstructed values $s\,q + m$; `per_channel_affine_float_qparams` of PyTorch has a zero point that is a float. These formats quantize weights only, turn them back into floats before multiplying, and few weights are 0, so 0 need not be exact.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# What about not clipping, and simply using $z = -638$? The arithmetic works, and the step really is a third. But 0 still has no code, $z$ does not fit into the integer type of the codes, and $q - z$ goes up to 765, so the accumulator of an integer product needs more bits. If you want integer products together with padding and ReLU, $z$ should be a code.
+# What about not clipping, and simply using $z = -638$? The arithmetic works, and the step really is a third as large. But 0 still has no code, $z$ does not fit into the integer type of the codes, and $q - z$ goes up to 765, so the accumulator of an integer product needs more bits. If you want integer products together with padding and ReLU, $z$ should be a code.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 Symmetric and asymmetric
 #
-# **Symmetric** quantization sets $z = 0$, which leaves one unknown. Signed:
+# **Symmetric** quantization sets $z = 0$, which leaves one unknown. For signed codes:
 #
 # $$
 # s = \frac{\max \lvert x \rvert}{q_{\max}}, \qquad q_{\max} = 2^{b-1} - 1
@@ -350,7 +350,7 @@ print(f"groups of 32 trained weights that do not contain 0: {apart.sum()} of {le
 # [[P4](06_summary.ipynb#All-formulas)]
 
 # %% [markdown]
-# Unsigned, the codes begin at 0, so only data without negative numbers can be represented, and the divisor is $q_{\max} = 2^b - 1$:
+# Unsigned codes begin at 0, so only data without negative numbers can be represented, and the divisor is $q_{\max} = 2^b - 1$:
 #
 # $$
 # s = \frac{x_{\max}}{2^b - 1}
@@ -358,13 +358,13 @@ print(f"groups of 32 trained weights that do not contain 0: {apart.sum()} of {le
 # [[P7](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Here the tutorial code divides by $\min(\lvert q_{\min}\rvert, q_{\max}) = 0$, which is mistake ②. A negative number should be an error, because no code can represent it.
+# Here the tutorial code divides by $\min(\lvert q_{\min}\rvert, q_{\max}) = 0$, as the last chapter showed; this is mistake ②. A negative number should raise an error, because no code can represent it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # If the range of the data decides $z$, the quantization is **asymmetric**; the last two sections were about that.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The advantage of symmetric is in integer products: when both factors are symmetric, all terms with zero points vanish (see [integer-only multiplication](04b_integer.ipynb)). The disadvantage is that when data lie on one side, the codes of the other are wasted.
+# The advantage of symmetric quantization is in integer products: when both factors are symmetric, all terms with zero points vanish (see [integer-only multiplication](04b_integer.ipynb)). The disadvantage is that when the data lie on one side, the codes of the other are wasted.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** The output of a ReLU has no negative numbers. By how many decibels is the SQNR of 8-bit signed symmetric below that of 8-bit unsigned symmetric? And 8-bit signed asymmetric?
@@ -412,7 +412,7 @@ print(f"predicted gain: 20 log10(255 / 127) = {20 * math.log10(255 / 127):.2f} d
 # - `quantcore` divides by 127 but still allows the code $-128$. With a range from minimum to maximum, $-128$ is never used. With ranges chosen in other ways, clipped negative numbers land on $-128$. This is why both ends are written below whenever a range is given.
 # - Q4_0 puts the number of largest magnitude on the code $-8$, and allows a negative $s$. If the largest number is $+4$, then $s = 4/(-8) = -0.5$: $+4$ is exact, and what is clipped is the other end.
 # - The rule of PyTorch is really to divide by $(q_{\max} - q_{\min})/2$, which is 127 when the codes are $[-127, 127]$.
-# - There are other conventions. One in torchao, for example, takes $s = \max(x_{\max}/127,\ -x_{\min}/128)$, which uses all codes and clips nothing.
+# - There are other conventions. One in torchao, for example, takes $s = \max(x_{\max}/127,\ -x_{\min}/128)$, which can use all codes and clips nothing.
 
 # %% slideshow={"slide_type": "skip"}
 largest = normal.abs().max().item()
@@ -430,14 +430,14 @@ rows = zip(scales, predicted, (s.item() for s in scales.values()), strict=True)
 table("divisor | s predicted | measured", [(n, f"{p:.6f}", f"{s:.6f}") for n, p, s in rows])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Does it matter which one you take? Dividing by $2^{b-1}$ makes the step finer than dividing by $2^{b-1} - 1$, but if the largest number is positive, it pays the error $s$. Let $n$ numbers share $s$, and let the largest be positive or negative with equal chance. Spread over all numbers this error is $\tfrac{s^2}{2n}$; with $2^{b-1} - 1$ the largest number has no error. The other $n - 1$ numbers have a noise power of $s^2/12$, each convention with its own $s$. All in all, dividing by $2^{b-1}$ gains
+# Does it matter which of them you take? Dividing by $2^{b-1}$ makes the step finer than dividing by $2^{b-1} - 1$, but if the largest number is positive, the price is an error of $s$. Let $n$ numbers share $s$, and let the largest be positive or negative with equal chance. Spread over all numbers, the mean square of this error is $\tfrac{s^2}{2n}$; with $2^{b-1} - 1$ the largest number has no error. The other $n - 1$ numbers have a noise power of $s^2/12$, each convention with its own $s$. All in all, dividing by $2^{b-1}$ gains
 #
 # $$
 # 20 \log_{10} \frac{2^{b-1}}{2^{b-1} - 1} - 10 \log_{10}\!\left(1 + \frac{6}{n-1}\right)\ \text{dB}
 # $$
 # [[P11](06_summary.ipynb#All-formulas)]
 #
-# **[Predict]** With 8 bits and 64 numbers to each $s$, which is better? And with a hundred thousand?
+# **[Predict]** With 8 bits and 64 numbers sharing each $s$, which is better? And with a hundred thousand?
 
 # %% slideshow={"slide_type": "skip"}
 def decibels_of_conventions(x, bits):
@@ -459,7 +459,7 @@ for bits, n in ((b, n) for b in (4, 8) for n in (16, 64, 256, 1024, 10**5)):
 table("bits | n | 2^(b-1)-1 | 2^(b-1) | (2^b-1)/2 | 2^(b-1) gains: predicted | measured", rows)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 8 bits, with only 16 numbers in a group, dividing by 127 is better by 1.4 dB, and with 64 numbers still by 0.3 dB. From a thousand numbers on, the three hardly differ. At 4 bits, dividing by 7 is still better for 16 numbers, and dividing by 8 from 64 on. The $n$ at which the gain is zero is about 380 for 8 bits, about 20 for 4 bits.
+# At 8 bits, with only 16 numbers in a group, dividing by 127 is better by 1.4 dB, and with 64 numbers still by 0.3 dB. With a thousand numbers or more, the three hardly differ. At 4 bits, dividing by 7 is still better for 16 numbers, and dividing by 8 for 64 or more. By the formula, the $n$ at which the gain is zero is about 380 for 8 bits and about 20 for 4 bits.
 #
 # This table uses Gaussian data. In uniform data many numbers are close to the largest, so that more than one is clipped; and at very few bits $s^2/12$ need not hold either:
 
@@ -479,15 +479,15 @@ for full_range in (False, True):
     print(f"normal, 2 bits: s = {step:.2f} sigma, noise / (s^2/12) = {ratio:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# For Gaussian data, 3 and 4 bits agree with the prediction. 2 bits do not: divided by $2^{b-1} - 1 = 1$, the step is $4.5\sigma$, and the true noise is much less than $s^2/12$; divided by 2, it is $2.25\sigma$, and $s^2/12$ still mostly holds. For uniform data at 3 and 4 bits, the middle one, $(2^b - 1)/2$, is best. No convention wins everywhere. What matters is to say which one is used.
+# For Gaussian data, the prediction holds at 3 and 4 bits. At 2 bits it does not: with the divisor $2^{b-1} - 1 = 1$ the step is $4.5\sigma$, and the true noise is much less than $s^2/12$; with the divisor 2 the step is $2.25\sigma$, and $s^2/12$ still mostly holds. For uniform data at 3 and 4 bits, the divisor in between, $(2^b - 1)/2$, is best. No convention wins everywhere. What matters is to say which one is used.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 Outliers and calibration
 #
-# With a range from minimum to maximum, the largest number alone decides the step.
+# With a symmetric range from minimum to maximum, the largest magnitude alone decides the step.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Try]** Among ten thousand numbers one becomes 64 times the standard deviation. Such a number is an **outlier**. Guess first: at 8 bits, what happens to the error of the other 9999? And at 4 bits? Then drag “outlier / σ”, change the bit width, and watch the short lines at the bottom left (levels, the reconstructed values) and the dashed line on the right ($s/2$). The SQNR below the figure counts the outlier itself; the table afterwards counts the others only.
+# **[Try]** Among ten thousand numbers one becomes 64 times the standard deviation. Such a number is an **outlier**. Guess first: at 8 bits, what happens to the error of the other 9999? And at 4 bits? Then drag “outlier / σ”, change the bit width, and watch the short lines at the bottom of the left plot (levels, the reconstructed values) and the dashed line on the right ($s/2$). The SQNR below the figure counts the outlier itself; the table afterwards counts the others only.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Guess the fate of the other 9999 first, then drag. Stop at each doubling, and let students call out by how many decibels the SQNR fell.
@@ -498,14 +498,14 @@ explore.outlier(samples.distribution("normal"), bits=8, symmetric=True)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# At first the largest number is about $4\sigma$. When it becomes $64\sigma$, the step is 16 times and the noise power 256 times what it was, and the SQNR falls by 24 dB, as much as 4 bits.
+# At first the largest number is about $4\sigma$. When it becomes $64\sigma$, the step is 16 times and the noise power of the others 256 times what it was, and their SQNR falls by 24 dB, worth 4 bits.
 #
 # At 4 bits it is worse: $s = 64\sigma/7$, half a step is $4.6\sigma$, and all the others are rounded to 0.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The outlier itself has next to no error. The others pay for everything. $s$ is proportional to the largest value, and the noise power $s^2/12$ to its square. So as long as the step stays below some $2\sigma$ (where $s^2/12$ holds), each doubling of the largest value takes 6.02 dB from the SQNR of the others. With a still larger step all of them become 0. The noise is then their own power $\sigma^2$, the SQNR is 0 dB, and it falls no further.
+# The outlier itself has next to no error. The others pay for everything. $s$ is proportional to the largest value, and the noise power $s^2/12$ to its square. So as long as the step stays below about $2\sigma$ (where $s^2/12$ holds), each doubling of the largest value takes 6.02 dB from the SQNR of the others. With a still larger step all of them become 0. The noise is then their own power $\sigma^2$, the SQNR is 0 dB, and it falls no further.
 
 # %% slideshow={"slide_type": "skip"}
 rows = []
@@ -522,7 +522,7 @@ table("bits | outlier | s | noise of the others: predicted | measured | SQNR dB"
 # At 8 bits each row loses about 6 dB, as predicted. In the last three rows of 4 bits the step exceeds $2\sigma$, the prediction gradually fails, and the SQNR goes down to 0 dB.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# So “minimum to maximum is safest” is an illusion: it saves one number and sacrifices all others.
+# So “minimum to maximum is always safest” is an illusion: it may save one number and sacrifice all others.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Five calibration methods
@@ -537,10 +537,10 @@ table("bits | outlier | s | noise of the others: predicted | measured | SQNR dB"
 # | method | how it chooses the range | what it costs |
 # |:--|:--|:--|
 # | `minmax` | from minimum to maximum | one outlier ruins the step |
-# | `percentile` | leaves out a small outermost part, 0.1% by default; asymmetric, as much on either side | the part depends neither on the bit width nor on how many outliers there are, so it may be too much or too little |
-# | `mse` | shrinks the range to 1%, 2%, … 100%, and takes the least mean squared error | it sees only the size of the error, not which number matters; asymmetric, both ends shrink by the same ratio; if an outlier is more than a hundred times the useful range, 1% is not small enough |
-# | `entropy` | also tries a hundred ranges, and takes that for which the distributions before and after differ least (Kullback–Leibler divergence) | it takes a great many numbers to fill the histogram, or the range is too wide (see the optional part below) |
-# | `aciq` | takes the data for Gaussian, and computes it from mean and variance | it is wrong where the data are not Gaussian |
+# | `percentile` | leaves out a small outermost part, 0.1% by default; if asymmetric, this much on either side | the part depends neither on the bit width nor on how many outliers there are, so it may be too much or too little |
+# | `mse` | shrinks the range to 1%, 2%, … 100%, and takes the least mean squared error | it sees only the size of the error, not which number matters; if asymmetric, both ends shrink by the same ratio; if an outlier is more than a hundred times the useful range, 1% is not small enough |
+# | `entropy` | also tries a hundred ranges, and takes the one for which the distributions before and after differ least (Kullback–Leibler divergence) | it needs a great many numbers to fill the histogram, or its range is too wide (see the optional part below) |
+# | `aciq` | assumes Gaussian data, and computes the range from their mean and variance | it is wrong where the data are not Gaussian |
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # `mse` is the most direct: its aim is the mean squared error, and it tries the candidate ranges one by one. It takes only a few lines:
@@ -569,7 +569,7 @@ table("bits | best percent | its MSE | percent of quantcore | its MSE", rows)
 # At 8 bits the two are one candidate apart, and the mean squared errors differ by a thousandth: to be fast, `quantcore` searches on a histogram (see the optional part below).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Predict]** The errors for three bit widths are drawn as curves. Whose valley lies farthest to the left? Which noise is on the left of a valley, which on its right?
+# **[Predict]** The errors for three bit widths are drawn as curves. On which side of the figure do the three nearly coincide? Which noise is on the left of a valley, which on its right?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Let students sketch the three curves on paper first.
@@ -584,7 +584,7 @@ sheet.legend(0, loc="lower left")
 sheet.show("03-noise-over-range", **best)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# That of 4 bits. On the left of the valley it is mostly overload noise, and the three curves nearly coincide, because how much is clipped does not depend on the bit width. On the right it is mostly granular noise, the higher the fewer bits.
+# On the left. There the error is mostly overload noise, and how much is clipped does not depend on the bit width. On the right of a valley it is mostly granular noise, the higher the fewer bits, so the valley of 4 bits lies farthest to the left.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Try]** In the data below one number in a thousand is twenty times as large. Predict first: at 4 bits, in what order are the SQNRs of `minmax`, `percentile` and `mse`, from low to high? And at 8 bits? Then switch “calibration”, and then the bit width. The figure has ten thousand numbers and the table afterwards a hundred thousand, so the values differ slightly.
@@ -610,7 +610,7 @@ for method in METHODS:
 table("method | 4 bits: range | clipped | dB | 8 bits: range | clipped | dB", rows)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# `mse` is highest at both bit widths. No wonder: the SQNR is just what it aims at, and 100% is among its candidates, so it cannot be below `minmax`. At 8 bits `minmax` comes second: the step is fine enough, and clipping much costs more than it gains. `entropy` is only 0.2 dB behind at 4 bits, and far behind at 8. SQNR is not its aim, and a fair comparison looks at the accuracy of a network (in the table of section 5). `percentile` leaves out 0.1%, but less than 0.1% is really clipped, because numbers within half a step outside the outermost reconstructed value still round to it, and on the negative side there is the code $-8$ besides.
+# `mse` is highest at both bit widths. No wonder: the SQNR is just what it aims at, and 100% is among its candidates, so it cannot be below `minmax`. At 8 bits `minmax` comes second: the step is fine enough, and heavy clipping costs more than it gains. `entropy` is only 0.2 dB behind at 4 bits, and far behind at 8. SQNR is not its aim, and a fair comparison looks at the accuracy of a network (in the table of section 5). `percentile` leaves out 0.1%, but less than 0.1% is really clipped, because numbers within half a step outside the outermost reconstructed value still round to it, and on the negative side there is the code $-8$ besides.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # ### The best range depends on the bit width
@@ -642,7 +642,7 @@ table("bits | " + " | ".join(f"{method} | dB" for method in METHODS), rows)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How the Kullback–Leibler divergence is computed ★
 #
-# This part writes out the algorithm of entropy calibration and can be skipped. Its result: it agrees exactly with `quantcore`, and it takes a lot of numbers to be reliable.
+# This part writes out the algorithm of entropy calibration and can be skipped. Its result: the steps below choose the same ranges as `quantcore`, and they need a lot of numbers to be reliable.
 #
 # Entropy calibration comes from TensorRT ([Migacz, 2017](references.ipynb)). It aims at the least change in the shape of the distribution, and not at the least error. Let $P$ be the histogram of the data, and $Q$ the histogram that is still known after quantization. Their difference is measured by the **Kullback–Leibler divergence**:
 #
@@ -650,11 +650,11 @@ table("bits | " + " | ".join(f"{method} | dB" for method in METHODS), rows)
 # D_{\mathrm{KL}}(P \Vert Q) = \sum_i p_i \log_2 \frac{p_i}{q_i}
 # $$
 #
-# It means: the data follow $P$ but the code was designed for $Q$ (bin $i$ takes $-\log_2 q_i$ bits), and this is how many bits more each number takes on average. For a given range the steps are:
+# It means: the data follow $P$ but the code was designed for $Q$ (bin $i$ takes $-\log_2 q_i$ bits), and this is how many more bits each number takes on average. For a given range the steps are:
 #
 # 1. Turn the data into a histogram, here with 4081 bins.
-# 2. Looking only at the bins inside the range, add up the counts that fall to the same code, and spread them evenly over those of its bins that are not empty. This is $Q$. Bins that fall to the same code can no longer be told apart, so all one can do is spread evenly.
-# 3. $P$ has only the bins inside the range as well, but the counts outside are piled onto its outermost bins. Clipped numbers are in $P$ and not in $Q$; the more is clipped, the larger the difference. Without this step, the narrowest range would always be best.
+# 2. Looking only at the bins inside the range, add up the counts that fall on the same code, and spread them evenly over those of its bins that are not empty. This is $Q$. Bins that fall on the same code can no longer be told apart, so all one can do is spread evenly.
+# 3. $P$ has only the bins inside the range as well, but the counts outside are piled onto its outermost bins. Clipped numbers are in $P$ and not in $Q$; the more is clipped, the larger the difference. Without this step, very narrow ranges would look best.
 # 4. Normalize both, take $q_i$ as at least $10^{-12}$, and compute $D_{\mathrm{KL}}$.
 #
 # Do this for a hundred ranges, and take the one with the least $D_{\mathrm{KL}}$.
@@ -701,9 +701,9 @@ for name, bits, n in (
 table("data | bits | n | percent by these steps | by quantcore | SQNR dB", rows)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The more numbers, the narrower the chosen range. With few numbers the histogram is sparse, often only one bin of a code is not empty, $Q$ equals $P$, and even a wide range seems to cost nothing. For data with outliers, the narrower the range the lower the SQNR, which shows once more that SQNR is not the aim.
+# With more numbers, the chosen range becomes narrower (for the Gaussian data, only with a million). With few numbers the histogram is sparse, often only one bin of a code is not empty, $Q$ equals $P$, and even a wide range seems to cost nothing. For data with outliers, the narrower the range, the lower the SQNR, which shows once more that SQNR is not the aim.
 #
-# Activations have another difficulty. After a ReLU a great many numbers are exactly 0, all in one bin of the histogram. $D_{\mathrm{KL}}$ then sees hardly anything but this bin, and would rather clip all the others for its sake. `quantcore` first removes some of the exact 0s, until this bin is no higher than the mean of its two neighbors:
+# Activations have another difficulty. After a ReLU a great many numbers are exactly 0, all in one bin of the histogram. $D_{\mathrm{KL}}$ then sees hardly anything but this bin, and for its sake would rather clip too many of the others. `quantcore` first removes some of the exact 0s, until this bin is no higher than the mean of its neighbors:
 
 # %% slideshow={"slide_type": "skip"}
 spiked = torch.where(relu == 0, 1e-6, relu)  # as large a spike, but of no exact zeros
@@ -714,9 +714,9 @@ for name, x in (("with the spike capped", relu), ("with the spike left", spiked)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### If the distribution is known, one equation is enough ★
 #
-# This part derives the range of `aciq` and can be skipped. Its result: for Gaussian data the best clip depends on the bit width only, and is about $2.5\sigma$ at 4 bits.
+# This part derives the range of `aciq` and can be skipped. Its result: for Gaussian data the best clip, in units of $\sigma$, depends on the bit width only; at 4 bits it is about $2.5\sigma$.
 #
-# Let the data be Gaussian with standard deviation $\sigma = 1$ and density $f(x)$, with the outermost reconstructed values at $\pm c$ and $n$ steps between them; a symmetric quantizer of $b$ bits has $n = 2\,(2^{b-1} - 1)$. The granular noise is about $s^2/12$ with $s = 2c/n$. The formula of the overload noise was derived in [Information theory](01_information_theory.ipynb). Write $G(c)$ for the probability of $x > c$; the noise in all is
+# Let the data be Gaussian with standard deviation $\sigma = 1$ and density $f(x)$, with the outermost reconstructed values at $\pm c$ and $n$ steps between them; a symmetric quantizer of $b$ bits has $n = 2\,(2^{b-1} - 1)$. The granular noise is about $s^2/12$ with $s = 2c/n$. The formula of the overload noise was derived in [Information theory](01_information_theory.ipynb). Write $G(c)$ for the probability of $x > c$; the total noise is
 #
 # $$
 # D(c) = \frac{c^2}{3n^2} + 2\left[(1 + c^2)\,G(c) - c\,f(c)\right]
@@ -748,11 +748,11 @@ for bits in (2, 3, 4, 5, 6, 8):
 table("bits | c by the equation | aciq | mse | mse without qmin", rows)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The solution of the equation, `aciq` and the last column differ by less than two percent, at 2 bits, too: the step is $s = c = 1.24\sigma$, where $s^2/12$ still holds. (The granular noise of `quantcore` has the probability of $\lvert x \rvert \le c$ as another factor, hence the small difference from the equation.) The column `mse` is smaller at few bits, because it also uses the code $q_{\min}$, so that the range can be a little narrower; and it has only a hundred candidates.
+# The solution of the equation, `aciq` and the last column differ by less than two percent, even at 2 bits: there the step is $s = c = 1.24\sigma$, where $s^2/12$ still holds. (The granular noise of `quantcore` has the probability of $\lvert x \rvert \le c$ as another factor, hence the small difference from the equation.) The column `mse` is smaller at few bits, because it also uses the code $q_{\min}$, so that the range can be a little narrower; and it has only a hundred candidates.
 #
 # ### Ten million numbers, searched a hundred times ★
 #
-# This part shows how the search of `mse` is made fast, and can be skipped. Its result: searching on a histogram is as good, and about two orders of magnitude faster.
+# This part shows how the search of `mse` is made fast, and can be skipped. Its result: searching on a histogram is practically as good, and about two orders of magnitude faster.
 #
 # By the definition, all data are quantized a hundred times. `quantcore` first turns the data into a histogram of 4081 bins, searches on that, and reads the data only a few times. 4081 is $255 \times 16 + 1$: each step of 8 bits is divided into 16 bins. Replacing a number by the representative of its bin moves it much less than rounding does.
 
@@ -774,7 +774,7 @@ ratio = error_report(outliers, fit(outliers, 8, method="mse")).mse / min(errors[
 print(f"a hundred thousand, with outliers: {ratio:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The result is as good, about two orders of magnitude faster (how much exactly depends on the machine).
+# The result is practically as good, and the search about two orders of magnitude faster (how much exactly depends on the machine).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 Static and dynamic ranges
@@ -788,7 +788,7 @@ print(f"a hundred thousand, with outliers: {ratio:.3f}")
 # Ask whether the test set may serve for calibration, and why not.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The calibration set must not be the test set, or the accuracy that is measured comes out too high. We calibrate on the training pictures of the network for handwritten digits, quantize the output of its second ReLU (512 numbers for each picture), and check on the test pictures.
+# The calibration set must not be the test set, or the measured accuracy may come out too high. We calibrate on the training pictures of the network for handwritten digits, quantize the output of its second ReLU (512 numbers for each picture), and check on the test pictures.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How many pictures it takes
@@ -828,7 +828,7 @@ for n in (1, 4, 16, 64, 256):
 table("pictures | beyond, predicted | other training pictures | test pictures", rows)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# With some sixty pictures, less than 2% of new ones go beyond the range, and more are of little use. In practice one takes between a hundred and a thousand samples. In the last row the test pictures are slightly above the prediction: among 449 it is only two or three, but a reminder that “from the same population” is always an approximation. How representative the calibration set is matters more than its size.
+# With some sixty pictures, less than 2% of new ones go beyond the range, and more pictures gain little. In practice one takes between a hundred and a thousand samples. In the last row the test pictures are slightly above the prediction: among 449 that is only two or three pictures, but it is a reminder that “from the same population” is always an approximation. How representative the calibration set is matters more than its size.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Ways to collect a range
@@ -861,7 +861,7 @@ def dynamic(bits, x):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Predict]** Which way has the highest SQNR? And if the test pictures are only a quarter as bright (last column), how far apart are static and dynamic?
+# **[Predict]** Which way has the highest SQNR at 8 bits, and which at 2? And if the test pictures are only a quarter as bright (last column), how far apart are static and dynamic?
 
 # %% tags=["predict"] slideshow={"slide_type": "fragment"}
 dim = network[:4](test / 4).flatten(1)
@@ -880,23 +880,23 @@ print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # - At 8 bits the static ways differ little, except for `percentile`: the output of the second ReLU has no outliers that stand out.
-# - At 2 bits the SQNRs move apart, with `mse` highest, because it clips according to the bit width. The SQNR of `entropy` is 3 dB lower and its accuracy only half a point, two pictures; with 449 pictures accuracy has a sampling error of about 1 point, and ranks nothing.
-# - A dynamic range fits each picture, and is over 2 dB better at 8 bits; but it still takes the maximum of each picture, so at 2 bits it is worse than `mse`. With darker pictures most of the static range is idle, and the dynamic range is not affected. The price is another pass over the data at run time.
+# - At 2 bits the SQNRs move apart, with `mse` highest, because it clips according to the bit width. The SQNR of `entropy` is 3 dB lower and its accuracy only half a point, two pictures; with 449 pictures accuracy has a sampling error of about 1 point, and cannot rank the methods.
+# - A dynamic range fits each picture, and is over 2 dB better at 8 bits; but it still takes the maximum of each picture, so at 2 bits it is worse than `mse`. With darker pictures most of the static range is idle, which puts it 10 dB or more behind; the dynamic range is not affected. The price is another pass over the data at run time.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# There is yet another way, to make the range a parameter and train it with the weights. **PACT** learns the upper end $\alpha$ of a ReLU: $\hat x$ is $x$ clipped to $[0, \alpha]$ and quantized, and the gradient of the loss with respect to $\alpha$ comes from the clipped values only ([Choi et al., 2018](references.ipynb)). **LSQ** learns the step $s$ itself ([Esser et al., 2020](references.ipynb)), with the gradient
+# Yet another way is to make the range a parameter and to train it with the weights. **PACT** learns the upper end $\alpha$ of a ReLU: $\hat x$ is $x$ clipped to $[0, \alpha]$ and quantized, and the gradient of the loss with respect to $\alpha$ comes from the clipped values only ([Choi et al., 2018](references.ipynb)). **LSQ** learns the step $s$ itself ([Esser et al., 2020](references.ipynb)), with the gradient
 #
 # $$
 # \frac{\partial \hat x}{\partial s} = \operatorname{rint}\!\left(\frac xs\right) - \frac xs
 # $$
 # [[Q6](06_summary.ipynb#All-formulas)]
 #
-# This holds inside the range. Outside, the gradient is the outermost code (for $z = 0$). [The uniform quantizer](04_quantizer.ipynb) derives and checks it.
+# This holds inside the range. Outside, the gradient is the outermost code (for $z = 0$). [The uniform quantizer](04_quantizer.ipynb) derives and checks this formula.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 Granularity
 #
-# An outlier harms only the numbers that share its $s$. How many do is the [**granularity**](glossary.ipynb#Parameters).
+# An outlier harms only the numbers that share its $s$. How many numbers share one $s$ is the [**granularity**](glossary.ipynb#Parameters).
 #
 # - **per tensor**: one $s$ for the whole tensor;
 # - **per channel**: one $s$ for each output channel, common for the weights of convolutions ([Krishnamoorthi, 2018](references.ipynb));
@@ -909,7 +909,7 @@ print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float
 schematics.granularities()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# But $s$ must be stored, too; [the last chapter](02_schemes.ipynb#Scales-take-bits-as-well) has counted it. When every $g$ weights of $b$ bits share an $s$ of 32 bits, a weight takes on average
+# But $s$ takes bits, too; [the last chapter](02_schemes.ipynb#Scales-take-bits-as-well) counted them. When every $g$ weights of $b$ bits share an $s$ of 32 bits, a weight takes on average
 #
 # $$
 # b + \frac{32}{g} \text{ bits}
@@ -917,10 +917,10 @@ schematics.granularities()
 # [[P8](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 4-bit formats often store $s$ in 16 bits (fp16), which is $b + 16/g$; asymmetric adds the bits of $z$. QLoRA goes further: the $s$ of every 64 weights are quantized to 8 bits in groups of 256, with one number of 32 bits for each group ([Dettmers et al., 2023](references.ipynb)).
+# 4-bit formats often store $s$ in 16 bits (fp16), which is $b + 16/g$; asymmetric adds the bits of $z$. QLoRA goes further: it quantizes these scales, one for every 64 weights, to 8 bits in groups of 256, with one 32-bit number for each group ([Dettmers et al., 2023](references.ipynb)).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Compute]** With 4 bits and $g = 64$, how many bits does a weight take in these four: $s$ in fp32; $s$ in fp16; $s$ in fp16 and a $z$ of 4 bits; the two stages of QLoRA? Enter the third.
+# **[Compute]** With 4 bits and $g = 64$, how many bits does a weight take in each case: $s$ in fp32; $s$ in fp16; $s$ in fp16 and a $z$ of 4 bits; the two stages of QLoRA? Enter the third.
 
 # %%
 exercises.predict("zero-point-bits")
@@ -938,7 +938,7 @@ packed, scales = pack_int4(UniformQuantizer(p).quantize(w)), p.scale.half()
 print(f"counted in bytes, fp16 scale        {8 * (packed.nbytes + scales.nbytes) / w.numel():.4f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Does rounding $s$ to fp16 lose precision? fp16 has 11 significant bits, a relative error of at most $2^{-11}$. The error of 4-bit quantization is around ten percent of the signal, so nothing is seen.
+# Does rounding $s$ to fp16 lose precision? fp16 has 11 significant bits, a relative error of at most $2^{-11}$. The error of 4-bit quantization is around ten percent of the signal, which hides it.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** Compare by the bits that are really stored. 4 bits in groups of 32 (an $s$ in fp16, 4.5 bits in all): where does its SQNR lie between 4 bits per tensor and 5 bits per tensor? And with an outlier?
@@ -993,7 +993,7 @@ exercises.predict("transposed-axis")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# No. In the weights of `Linear` and `Conv2d` dimension 0 is the output channels. The weight of `ConvTranspose2d` (a transposed convolution) has the shape `(in, out, kH, kW)`, with output channels in dimension 1. With `groups` it is `(in, out / groups, kH, kW)`, and a slice of dimension 1 mixes the output channels of all groups, which must be taken apart first. With the wrong one a program reports nothing; the error is just larger.
+# No. In the weights of `Linear` and `Conv2d`, dimension 0 holds the output channels. The weight of `ConvTranspose2d` (a transposed convolution) has the shape `(in, out, kH, kW)`, with output channels in dimension 1. With `groups` it is `(in, out / groups, kH, kW)`, and a slice of dimension 1 mixes the output channels of all groups, which must be taken apart first. With the wrong dimension, nothing is reported; the error is just larger.
 #
 # </details>
 
@@ -1015,12 +1015,12 @@ for kind, outputs in ((torch.nn.Conv2d, 0), (torch.nn.ConvTranspose2d, 1)):
 # With the right dimension, each channel's error is in proportion to its size. With the wrong one, small channels share $s$ with large ones, and become nearly all 0.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Can activations be per channel, too? Not along input channels: an $s$ that changes along the sum cannot be taken out of it ([Integers only](04b_integer.ipynb) derives it). But **per row** is possible, an $s$ for each row (each picture, each token). It can be taken out, and is common in large language models ([Dettmers et al., 2022](references.ipynb)). Weights per group change along the sum, too, so each group is summed by itself and multiplied by its $s$ before they are added.
+# Can activations be per channel, too? Not along input channels: an $s$ that changes along the sum cannot be taken out of it ([Integers only](04b_integer.ipynb) derives it). But **per row** is possible, an $s$ for each row (each picture, each token). It can be taken out, and is common in large language models ([Dettmers et al., 2022](references.ipynb)). Per-group scales change along the sum, too, so each group is summed by itself and multiplied by its $s$ before the groups are added.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 Bad input
 #
-# What does the tutorial code do with tiny numbers, with all zeros, with NaN? It has a floor of $10^{-8}$ under $s$ so as not to divide by 0, and so all zeros are no problem. For tiny numbers this floor is too large, and everything becomes 0. That is mistake ③. NaN is not checked and passed straight on, which is mistake ④.
+# What does the tutorial code do with tiny numbers, with all zeros, with NaN? It puts a floor of $10^{-8}$ under $s$ so as not to divide by 0, so all zeros are no problem. For tiny numbers this floor is too large, and everything becomes 0. That is mistake ③. NaN is not checked and is passed straight on, which is mistake ④.
 
 # %% slideshow={"slide_type": "fragment"}
 for name, values in {
@@ -1033,7 +1033,7 @@ for name, values in {
         print(f"{'':10} quantcore", *through(x, p.scale, p.zero_point, INT8))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The principle of `quantcore`: what can be computed is computed right, and for what cannot, the reason is given. Each message has three parts: which argument is wrong, what was found, and what to do. With this all four mistakes are mended.
+# The principle of `quantcore`: what can be computed is computed correctly, and for what cannot, the reason is given. Each error message has three parts: which argument is wrong, what was found, and what to do. With this, all four mistakes are mended.
 
 # %% slideshow={"slide_type": "skip"}
 bad = {
@@ -1051,7 +1051,7 @@ for what, call in bad.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
-# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only said to be unfinished.
+# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only reported as unfinished.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (5 minutes, difficulty 1/3) Write `my_scale(x, bits)`: `x` is a float tensor, `bits` the bit width; it returns the scale of signed symmetric quantization that puts the largest magnitude exactly on the largest code, one number.
@@ -1122,7 +1122,7 @@ exercises.check("zero-point", my_zero_point)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (8 minutes, difficulty 2/3) Of the 1024 numbers below, one in 1000 is 20 times the others: `samples.distribution("outliers", 1024)`. Choose settings with an SQNR of at least 18 dB and at most 4.5 bits on average (with one float16 scale for each group). `bits` is 2 to 8, `group_size` an integer or `None` (per tensor), `method` is `"minmax"`, `"percentile"` or `"mse"`. Have a sentence ready to defend your choice.
+# **[Try]** (8 minutes, difficulty 2/3) Of the 1024 numbers below, one in 1000 is 20 times as large: `samples.distribution("outliers", 1024)`. Choose settings with an SQNR of at least 18 dB and at most 4.5 bits on average (with one float16 scale for each group). `bits` is 2 to 8, `group_size` an integer or `None` (per tensor), `method` is `"minmax"`, `"percentile"` or `"mse"`. Have a sentence ready to defend your choice.
 
 # %% slideshow={"slide_type": "skip"}
 my_settings = {"bits": ..., "group_size": ..., "method": ...}
@@ -1137,7 +1137,7 @@ exercises.check("choose-range", my_settings)
 # my_settings = {"bits": 4, "group_size": 32, "method": "mse"}
 # ```
 #
-# With one scale for the whole tensor, either the step is too large or the outliers are clipped, and no method is enough. In groups an outlier affects only its own group; groups of 32 add $16/32 = 0.5$ bits to each weight.
+# With one scale for the whole tensor, either the step is too large or the outliers are clipped, and no method reaches 18 dB within the budget. In groups, an outlier affects only its own group; groups of 32 add $16/32 = 0.5$ bits to each weight.
 #
 # </details>
 
@@ -1159,7 +1159,7 @@ exercises.check("channel-axis", my_axis)
 #     return 1 if "Transpose" in type(layer).__name__ else 0
 # ```
 #
-# Sizes do not tell: there may be as many input channels as output channels.
+# The sizes do not tell: there may be as many input channels as output channels.
 #
 # </details>
 
@@ -1172,7 +1172,7 @@ exercises.check("channel-axis", my_axis)
 # Discuss for 8 minutes. Whether outliers should be protected leads by itself to the methods for large language models.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How far have you come in the whole course? The next cell knows:
+# How far have you come in the whole course? The next cell shows it:
 
 # %% slideshow={"slide_type": "skip"}
 exercises.progress()
@@ -1182,7 +1182,7 @@ exercises.progress()
 #
 # - Asymmetric quantization: $s = (x_{\max} - x_{\min})/(q_{\max} - q_{\min})$, $z = \operatorname{rint}(q_{\min} - x_{\min}/s)$; $z$ is an integer, the code of 0.0. The error at the ends of the range is $s\,(z - z^*)$, at most $s/2$.
 # - Widen the range to contain 0 first. Otherwise $z$ is clipped and the mistake cannot be seen: $[2, 3]$ all becomes 1. The cost is the ratio of the widths: $[2, 3]$ loses 9.5 dB, data on both sides of 0 lose nothing.
-# - Signed symmetric divides by $2^{b-1} - 1$. Unsigned symmetric divides by $2^b - 1$, and the data must not be negative. With $2^{b-1}$ the largest positive value is off by one step, with $(2^b - 1)/2$ by half a step. With many numbers and few bits that is better; with 8 bits and a few dozen numbers in a group it is the reverse.
+# - Signed symmetric divides by $2^{b-1} - 1$. Unsigned symmetric divides by $2^b - 1$, and the data must not be negative. With $2^{b-1}$ the largest positive value is off by one step, with $(2^b - 1)/2$ by half a step. With many numbers and few bits these two are better; with 8 bits and a few dozen numbers in a group it is the reverse.
 # - While the step is small, each doubling of an outlier takes 6.02 dB from the others. Clipping makes the step finer, and loses the outlier; the fewer bits, the more clipping is worth.
 # - The range of activations comes from a calibration set, never from the test set. With the maximum of $n$ pictures as the range, a new picture goes beyond it with a probability of about $1/(n+1)$.
 # - A finer granularity usually means less error, and more storage for $s$: $b + 16/g$ bits for each weight ($s$ in fp16) or $b + 32/g$ (in fp32). Output channels are not always dimension 0.

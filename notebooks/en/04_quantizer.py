@@ -10,18 +10,18 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # The uniform quantizer: three steps, four properties, one gradient
 #
-# Round $2.5$ to an integer: `round` in Python gives 2, `round` in C gives 3. Store 300 in an unsigned 8-bit integer: some programs get 255, others 44. Scale and zero point are the same, the formula looks the same, and the codes differ. Which is right? And what does one wrong step do?
+# Round $2.5$ to an integer: `round` in Python gives 2, `round` in C gives 3. Store 300 in an unsigned 8-bit integer: some programs get 255, others 44. Scale and zero point are the same, the formula looks the same, but the codes differ. Which is right? And what does one wrong step do?
 #
-# Once there are parameters, quantizing a value takes three steps: **rounding**, adding the **zero point**, and **clipping** (also saturation or limiting). In this chapter we first fix the order of the steps, and prove that the resulting quantizer has four properties. Then we define its gradient, for training, and train a few weights through it. How frameworks differ, and how to compute with integers only, is the subject of [the next chapter](04b_integer.ipynb).
+# Once there are parameters, quantizing a value takes three steps: **rounding**, adding the **zero point**, and **clipping** (also called saturation or limiting). In this chapter we first fix the order of the steps, and prove that the resulting quantizer has four properties. Then we define its gradient, for training, and train a few weights through it. How frameworks differ, and how to compute with integers only, is the subject of [the next chapter](04b_integer.ipynb).
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Let the class round 2.5 aloud. Both answers will be called; do not judge yet.
+# Let the class round 2.5 aloud. Both answers will be called out; do not judge yet.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **After this chapter you can:**
 #
 # - write quantization, dequantization and **fake quantization**, and say why the order of the steps matters;
-# - tell three kinds of truncation apart, and four rules of rounding;
+# - tell clipping and two kinds of truncation apart, and four rules of rounding;
 # - bound the quantization error, and prove the bound;
 # - explain the **straight-through estimator** (STE): which gradients pass, which do not, and when it cannot be trusted;
 # - derive the gradient of the scale, and choose between post-training quantization and quantization-aware training for a task.
@@ -68,17 +68,17 @@ def integer_quantizer(scale, zero, qmin, qmax):
 # [[Q1](06_summary.ipynb#All-formulas), [Q2](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Write the three steps as three lines with numbers. Each mistake that follows is one of these steps in the wrong place.
+# Write the three steps as three numbered lines. Each mistake that follows is one of these steps in the wrong place.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # $\operatorname{rint}$ rounds to the nearest integer. A **tie** ($k + \tfrac12$ with an integer $k$) goes to the even neighbor. $\operatorname{clamp}$ replaces what is less than $q_{\min}$ by $q_{\min}$, and what is more than $q_{\max}$ by $q_{\max}$. This is also the definition of QuantizeLinear and DequantizeLinear in the ONNX specification ([ONNX, 2024](references.ipynb)).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Three steps in the formula are three lines of code:
+# The three steps of the formula are three lines of code:
 
 # %% slideshow={"slide_type": "skip"}
 def quantize(x, s, z, qmin, qmax):
-    r = torch.round(x / s)  # torch.round is rint: halves go to the even neighbour
+    r = torch.round(x / s)  # torch.round is rint: halves go to the even neighbor
     q = r + z  # only now the zero point
     return q.clamp(qmin, qmax)  # and the clamp comes last
 
@@ -128,7 +128,7 @@ print("100,000 values equal:", torch.equal(values, core(normal)))
 # **[Predict]** With $x = 0.5$, $s = 1$, $z = 1$, what does each order give? And with $z = 2$? Enter the code for $z = 1$ with the zero point added first.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Vote: does it matter or not? Let one who says no give an x.
+# Vote: does it matter or not? Ask someone who says no for an x.
 
 # %%
 exercises.predict("zero-point-first")
@@ -138,7 +138,7 @@ exercises.predict("zero-point-first")
 #
 # $z = 1$: rounding first gives $\operatorname{rint}(0.5) + 1 = 1$, adding first gives $\operatorname{rint}(1.5) = 2$. $z = 2$: both give 2.
 #
-# If $x/s$ is no tie, adding an integer does not change which way it is rounded. If $x/s$ is a tie, “even” is decided by the number that is being rounded, and an odd $z$ swaps even and odd.
+# If $x/s$ is not a tie, adding an integer does not change which way it is rounded. If $x/s$ is a tie, “even” is decided by the number that is being rounded, and an odd $z$ swaps even and odd.
 #
 # </details>
 
@@ -150,10 +150,10 @@ for z in (1, 2):
     print("       rint(x/s + z) ", torch.round(halves + z).int().tolist())
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# With $z = 1$ all six ties are off by 1, with $z = 2$ none is.
+# With $z = 1$ all six ties are off by 1; with $z = 2$ none is.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In float32 ties are rare indeed. In floats of low precision they are frequent: when $x/s$ is uniform on $[0, 128)$ and stored as bfloat16, one value in three is a tie. For this reason `quantcore` converts bfloat16 and float16 to float32 first.
+# In float32 ties are indeed rare. In floats of low precision they are frequent: when $x/s$ is uniform on $[0, 128)$ and stored as bfloat16, one value in three is a tie. For this reason `quantcore` converts bfloat16 and float16 to float32 first.
 #
 # ### How many ties there are, and rounding twice ★
 #
@@ -200,7 +200,7 @@ for name, (dtype, w) in (
 # %% [markdown] slideshow={"slide_type": "skip"}
 # “One in three is wrong” holds for uniform data only; for normal data it is about one in eight, for Laplace data about one in eighteen.
 #
-# There is another error: $x/s$ is no tie, but very close to one. Float addition first rounds the sum $x/s + z$ to a tie, and then $\operatorname{rint}$ rounds again. This is **double rounding**, which standards for rounding numbers (GB/T 8170, for example) forbid.
+# There is another error: $x/s$ is not a tie, but very close to one. Float addition first rounds the sum $x/s + z$ to a tie, and then $\operatorname{rint}$ rounds again. This is **double rounding**, which standards for rounding numbers (GB/T 8170, for example) forbid.
 #
 # **[Predict]** Take the float32 number just to the left of $k + \tfrac12$, and $z = 128$, which is even. How many codes are wrong when the zero point is added first? And in bfloat16: does a larger $z$ always mean more errors from double rounding?
 #
@@ -228,7 +228,7 @@ for z in (1, 2, 16, 64, 112, 128):
 # Speak of the first two columns only. Who uses which need not be learned by heart.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# At school we learn to **round half up**, $\lfloor u + \tfrac12 \rfloor$: ties always go up. Physics laboratories and the standard GB/T 8170 **round half to even**: ties go to the even neighbor, our $\operatorname{rint}$. The `round` of C is yet another rule, **round half away from zero**, written $\operatorname{round}_{\text{away}}(u) = \operatorname{sign}(u)\,\lfloor\, \lvert u\rvert + \tfrac12 \rfloor$. Together with **truncation**, which drops the fraction and goes toward zero, there are four common rules:
+# At school we learn to **round half up**, $\lfloor u + \tfrac12 \rfloor$: ties always go up. Physics laboratories and the Chinese standard GB/T 8170 **round half to even**: ties go to the even neighbor, our $\operatorname{rint}$. The `round` of C is yet another rule, **round half away from zero**, written $\operatorname{round}_{\text{away}}(u) = \operatorname{sign}(u)\,\lfloor\, \lvert u\rvert + \tfrac12 \rfloor$. Together with **truncation**, which drops the fraction and goes toward zero, there are four common rules:
 
 # %% [markdown]
 # | rule | where ties go | who uses it |
@@ -236,7 +236,7 @@ for z in (1, 2, 16, 64, 112, 128):
 # | half to even, $\operatorname{rint}$ | the even neighbor | GB/T 8170, the default of IEEE 754, ONNX; `torch.round`, `numpy.rint`, `round` of Python, `rint` of C |
 # | half up, $\lfloor u + \tfrac12\rfloor$ | up | `floor(x + 0.5)` written by hand, `Math.round` of JavaScript |
 # | $\operatorname{round}_{\text{away}}$ | away from zero | `round` of C, the reference implementation of TensorFlow Lite |
-# | truncation | it never looks at halves, always toward zero | `(int)x` of C, `int(x)` of Python |
+# | truncation | tie or not, always toward zero | `(int)x` of C, `int(x)` of Python |
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For positive numbers the second and the third are the same; for negative ties they differ by 1.
@@ -257,7 +257,7 @@ for name, rule in rules.items():
     print(f"{name:9}", "".join(f"{int(v):6}" for v in rule(u).tolist()))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Does it matter which rule is used? Let the fraction of ties in the data be $t$. Half up adds $\tfrac12$ to each tie, $t/2$ on average. Real data have many ties, too: when the sum of two integers is odd, their mean is a tie, and when an image is made half as wide, every pixel is such a mean.
+# Does it matter which rule is used? Let the fraction of ties in the data be $t$. Half up adds $\tfrac12$ to each tie, so $t/2$ to the average. Real data have many ties, too: when the sum of two integers is odd, their mean is a tie, and when an image is made half as wide, every new pixel is the mean of two old ones.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** An 8-bit photograph is made half as wide five times over, and each time the means are rounded half up to integers. Does it get brighter, darker, or neither?
@@ -271,7 +271,7 @@ exercises.predict("photo-half-up")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# Brighter. About half of the sums of two neighboring pixels are odd, so each time half up adds $\tfrac14$ of a gray level on average, which in five times is over one gray level. With half to even, about as many go up as down, and they cancel.
+# Brighter. About half of the sums of two neighboring pixels are odd, so each time half up adds $\tfrac14$ of a gray level on average, and five times make over one gray level. With half to even, about as many go up as down, and they cancel.
 #
 # </details>
 
@@ -290,16 +290,16 @@ for name in ("rint", "half up"):
     print(f"{name:9} {share:8.2f} {predicted:16.3f} {bias:10.3f} {after:16.2f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Each bias is small, but they all go in one direction and add up. To have no such bias is one reason for “to even”; another is that the float instructions of processors do it by default. Pixels are not negative, so $\operatorname{round}_{\text{away}}$ gives the same as half up. For data symmetric about zero the mean bias of $\operatorname{round}_{\text{away}}$ is 0, but magnitudes come out too large.
+# Each bias is small, but they all go in one direction and add up. Avoiding this bias is one reason for “to even”; another is that the float instructions of processors do it by default. Pixels are not negative, so $\operatorname{round}_{\text{away}}$ gives the same as half up. For data symmetric about zero the mean bias of $\operatorname{round}_{\text{away}}$ is 0, but magnitudes come out too large.
 #
-# Yet another way is **stochastic rounding**: whether to go up or down is random, with a probability that depends on the fraction. It has no bias on average, at the price of more noise. It is the dither of [Information theory](01_information_theory.ipynb) that is not subtracted.
+# Yet another way is **stochastic rounding**: whether to go up or down is random, with a probability that depends on the fraction. It has no bias on average, at the price of more noise. It is the non-subtractive dither of [Information theory](01_information_theory.ipynb).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Rounding, not truncation
 #
 # `int(x / s)` drops the fraction, which is truncation. The magnitude of the error $e = x - \hat x$ lies in $[0, s)$, no longer in $[0, s/2]$. For a uniform error the quantization noise power is $\sigma_q^2 = \frac1s \int_0^s e^2\,\mathrm{d}e = \frac{s^2}{3}$.
 #
-# **[Predict]** By what factor is this more than $s^2/12$? How many bits is that worth (enter them)? With normal data, and the bit width going from 8 down to 2, is the loss still as large?
+# **[Predict]** How many times $s^2/12$ is this? How many bits does that cost (enter the number)? With normal data, and the bit width going from 8 down to 2, is the loss still as large?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # One round is missing: how many bits does that cost? Most guess less than one.
@@ -335,7 +335,7 @@ for name, bits in (("uniform", 8), ("normal", 8), ("normal", 4), ("normal", 2)):
 # **[Predict]** By this formula a code comes out as 200 and is stored in int8. What is read back?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Let one who says 200 and one who says 127 give reasons, then show it.
+# Ask one student who says 200 and one who says 127 for reasons, then show the result.
 
 # %%
 exercises.predict("wrapped-200")
@@ -356,7 +356,7 @@ print("low 8 bits     ", wrapped.tolist(), "  error", (u - wrapped).tolist())
 print("clamp          ", clipped.int().tolist(), "  error", (u - clipped).tolist())
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# With clipping, a value is wrong by as much as it exceeds the range. Without it, exceeding by the least amount is an error of 256.
+# With clipping, a value is wrong by as much as it exceeds the range. Without it, a code that exceeds the range by only 1 has an error of 256.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # > **Three things called truncation or clipping.** If you know C, mind the words: converting a wide integer to a narrow one, and dropping the high bits, is also called truncation. It wraps around, which is just the opposite of clipping. In this course clipping always means saturation, and truncation means dropping the fraction.
@@ -368,7 +368,7 @@ print("clamp          ", clipped.int().tolist(), "  error", (u - clipped).tolist
 # | truncation, toward zero | chopping | drops the fraction | | 2 |
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# At which step do we clip? Take the codes $[0, 255]$ and $z = 128$. Row 1 of the table clips $x/s$ to $[0, 255]$ first, then rounds and adds $z$. This is wrong, because $[0, 255]$ is the range of the code $q$ and not of $x/s$. Row 2 clips $x/s$ to $[0 - z,\ 255 - z]$ first. This is right, because the ends of the range have moved by $z$ as well, and as they are integers, clipping and rounding can be exchanged.
+# At which step do we clip? Take the codes $[0, 255]$ and $z = 128$. Row 1 of the table below clips $x/s$ to $[0, 255]$ first, then rounds and adds $z$. This is wrong, because $[0, 255]$ is the range of the code $q$ and not of $x/s$. Row 2 clips $x/s$ to $[0 - z,\ 255 - z]$ first. This is right, because the ends of the range have moved by $z$ as well, and as they are integers, clipping and rounding can be exchanged.
 
 # %% slideshow={"slide_type": "skip"}
 u, z = torch.tensor([-100.0, -1.0, 50.0, 126.7, 200.0]), 128
@@ -419,7 +419,7 @@ for name, (q, back) in (ways | {"float z": (late, exact)}).items():
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Codes need an integer type
 #
-# “INT8” in floats saves no bytes, as counted in [Quantization schemes](02_schemes.ipynb). It also hides mistakes that only integer types have.
+# “INT8” in floats saves no bytes, as we counted in [Quantization schemes](02_schemes.ipynb). It also hides mistakes that occur only with integer types.
 #
 # **[Predict]** With $s = 1$ and $z = 5$, the code 3 is stored as `uint8`. Written as in the formula, what does $q - z$ give?
 
@@ -446,7 +446,7 @@ print("uint8, widened first         ", dequantize(stored.int(), 1.0, 5).tolist()
 print("quantcore", integer_quantizer(1.0, 5, 0, 255).dequantize(stored).tolist())
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# On an “INT8” that is really floats, all tests pass. Only with a true integer type does the mistake come to light.
+# With an “INT8” that is really floats, all tests pass. Only with a true integer type does the mistake come to light.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Four properties
@@ -461,7 +461,7 @@ print("quantcore", integer_quantizer(1.0, 5, 0, 255).dequantize(stored).tolist()
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# The height stays, always $\pm\tfrac12$, because the vertical axis is in units of $s$; what gets smaller is $s$ itself. Outside the range the error has no bound: it is as large as $x$ is far away.
+# The height stays the same, always $\pm\tfrac12$, because the vertical axis is in units of $s$; what gets smaller is $s$ itself. Outside the range the error has no bound: it is the distance of $x$ from the last level.
 #
 # </details>
 
@@ -469,7 +469,7 @@ print("quantcore", integer_quantizer(1.0, 5, 0, 255).dequantize(stored).tolist()
 explore.staircase(bits=3, symmetric=False)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# What we see, written as four properties. Let $Q(x) = \hat x$ be quantizing and dequantizing.
+# What we see, written as four properties. Let $Q(x) = \hat x$ stand for quantizing and then dequantizing.
 #
 # 1. **The error is bounded.** If $x$ is not clipped, then
 #
@@ -480,12 +480,12 @@ explore.staircase(bits=3, symmetric=False)
 # [[Q3](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Because $\operatorname{rint}$ moves $x/s$ by at most $\tfrac12$, and times $s$ that is $s/2$.
+# The reason: $\operatorname{rint}$ moves $x/s$ by at most $\tfrac12$, and times $s$ that is $s/2$.
 
 # %% [markdown]
-# 2. **Idempotent.** For any $x$, $Q(Q(x)) = Q(x)$. Because $\hat x/s = q - z$ is an integer already, rounding does not change it; adding $z$ gives $q$, which is in the range, so clipping does not change it either.
-# 3. **Monotone.** If $x \le y$, then $Q(x) \le Q(y)$. Because dividing by a positive number, rounding, adding a constant, clipping and multiplying by a positive number are each monotone.
-# 4. **0 is exact.** $Q(0) = 0$. Because $\operatorname{rint}(0) + z = z$, the zero point $z$ is in the range of the codes, and $s\,(z - z) = 0$.
+# 2. **Idempotent.** For any $x$, $Q(Q(x)) = Q(x)$. Since $\hat x/s = q - z$ is already an integer, rounding does not change it; adding $z$ gives $q$, which is in the range, so clipping does not change it either.
+# 3. **Monotone.** If $x \le y$, then $Q(x) \le Q(y)$. Dividing by a positive number, rounding, adding a constant, clipping and multiplying by a positive number are each monotone.
+# 4. **0 is exact.** $Q(0) = 0$. Indeed $\operatorname{rint}(0) + z = z$, the zero point $z$ is in the range of the codes, and $s\,(z - z) = 0$.
 #
 # [[Q4](06_summary.ipynb#All-formulas), items 2 to 4]
 
@@ -495,14 +495,14 @@ explore.staircase(bits=3, symmetric=False)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# The 1st. $x/s$ and $s\,(q - z)$ are rounded once each, so the error can exceed $s/2$ by a few float units of $x$. This is why the test below leaves a little slack.
+# The 1st. $x/s$ and $s\,(q - z)$ are rounded once each, so the error can exceed $s/2$ by a few units in the last place of $x$. This is why the test below leaves a little slack.
 #
 # The 2nd is not affected: the relative error of $\hat x/s$ is only around $2^{-23}$ and $q - z$ is at most $2^{16}$ in magnitude, so the deviation is far below $\tfrac12$, and rounding gives the same integer. Nor is the 3rd, because float division and multiplication are still monotone after rounding. In the 4th, nothing is rounded.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now we test the four properties on generated tensors: five distributions, sizes from $10^{-4}$ to $10^{4}$, all schemes of `quantcore`, with ranges somewhat narrow on purpose so that some values are clipped.
+# Now we test the four properties on randomly generated tensors: five distributions, magnitudes from $10^{-4}$ to $10^{4}$, all schemes of `quantcore`, with ranges somewhat narrow on purpose so that some values are clipped.
 
 # %% slideshow={"slide_type": "skip"}
 def holds(x, quantizer):
@@ -533,9 +533,9 @@ for name, count in zip(("bounded", "idempotent", "monotone", "zero exact"), pass
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The ends of the range
 #
-# Property 1 needs a value that is not clipped. If the range goes from the minimum of the data to the maximum, can any value still be clipped? Asymmetric, $z$ is rounded, so the whole grid shifts by up to $s/2$, and one end of the range may lie beyond the outermost reconstructed value.
+# Property 1 needs a value that is not clipped. If the range goes from the minimum of the data to the maximum, can any value still be clipped? In asymmetric quantization $z$ is rounded, so the whole grid shifts by up to $s/2$, and one end of the range may lie beyond the outermost reconstructed value.
 #
-# **[Predict]** Symmetric, asymmetric, and `full_range=True`: how many $s$ is the largest error over all the data in each case? Enter the last one.
+# **[Predict]** For symmetric, asymmetric, and `full_range=True`: how many $s$ is the largest error over all the data? Enter the last one.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Let students try a number near an end.
@@ -546,7 +546,7 @@ exercises.predict("full-range-error")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# Symmetric and asymmetric both have $\tfrac12$. Asymmetric, what lies beyond is at most $s/2$; it is clipped to the outermost reconstructed value, with an error of at most $s/2$. So with a range from minimum to maximum, **every** value satisfies $\lvert e \rvert \le s/2$.
+# Symmetric and asymmetric both have $\tfrac12$. In the asymmetric case, a value beyond the grid exceeds it by at most $s/2$; it is clipped to the outermost reconstructed value, with an error of at most $s/2$. So in both cases **every** value satisfies $\lvert e \rvert \le s/2$.
 #
 # With `full_range=True`, $s = \max\lvert x\rvert / 2^{b-1}$. If the largest positive value is $s \cdot 2^{b-1}$, the largest code is only $2^{b-1} - 1$, and the error is one whole $s$.
 #
@@ -571,22 +571,22 @@ for name, options, predicted in (
 #
 # For a network to adapt to quantization in training, we must differentiate $Q$.
 #
-# **[Predict]** Look at the staircase above: what is the derivative of $Q$? With gradient descent by this derivative, what happens to the parameters?
+# **[Predict]** Look at the staircase above: what is the derivative of $Q$? In gradient descent with this derivative, what happens to the parameters?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Ask for the derivative of a staircase. After 0 is said, ask how one can train then.
+# Ask for the derivative of a staircase. When someone says 0, ask how training is possible then.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# On a stair it is flat, with derivative 0; at its edge $Q$ jumps and has no derivative. The gradient is 0 almost everywhere, and the parameters do not move at all.
+# On a stair $Q$ is flat, with derivative 0; at the edge $Q$ jumps and has no derivative. The gradient is 0 almost everywhere, and the parameters do not move at all.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Automatic differentiation, and detach
 #
-# PyTorch differentiates in two passes. The **forward** pass computes the result and records each step. The **backward** pass goes back along the record. You need to know three operations only:
+# PyTorch differentiates in two passes. The **forward** pass computes the result and records each step. The **backward** pass goes back along the record. You need to know only three operations:
 #
 # | written | what it does |
 # |:--|:--|
@@ -595,7 +595,7 @@ for name, options, predicted in (
 # | `v.detach()` | take the value of `v` and cut the record; for differentiation it is a constant |
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Say detach in one sentence: used forwards, a constant backwards.
+# Say detach in one sentence: used as it is in the forward pass, a constant in the backward pass.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For example, $y = x^2$ at $x = 2.6$ gives `x.grad` as $2x = 5.2$. Written `x * x.detach()`, the value is the same, but the second factor is a constant, and `x.grad` is only 2.6.
@@ -609,7 +609,7 @@ exercises.predict("slope-by-detach")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# The value is $2.6 + (3 - 2.6) = 3$, which is $\operatorname{rint}(x)$. In the derivative the bracket is a constant, with derivative 0, and the $x$ in front has derivative 1, so `x.grad` is 1. Forward it is the staircase, backward it is the straight line $y = x$.
+# The value is $2.6 + (3 - 2.6) = 3$, which is $\operatorname{rint}(x)$. For the derivative, the term in parentheses is a constant, with derivative 0, and the $x$ in front has derivative 1, so `x.grad` is 1. Forward it is the staircase, backward it is the straight line $y = x$.
 #
 # </details>
 
@@ -629,16 +629,16 @@ for name, f in {
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The straight-through estimator
 #
-# Forward, quantize as always; backward, use a derivative that is not 0. This is the [**straight-through estimator**](glossary.ipynb#Quantizers-and-integer-arithmetic) (STE). Which derivative, is answered differently:
+# Forward, quantize as always; backward, use a derivative that is not 0 everywhere. This is the [**straight-through estimator**](glossary.ipynb#Quantizers-and-integer-arithmetic) (STE). Different sources choose different derivatives:
 #
-# | source | what backward takes $Q$ for | where the derivative is 1 |
+# | source | what the backward pass takes $Q$ for | where the derivative is 1 |
 # |:--|:--|:--|
 # | [Bengio et al., 2013](references.ipynb) | the identity: `x + (Q(x) - x).detach()` | all real numbers |
 # | [Krishnamoorthi, 2018](references.ipynb); TensorFlow | clipping without rounding | $s\,(q_{\min} - z) \le x \le s\,(q_{\max} - z)$ |
-# | PyTorch; `quantcore` | the derivative of $\operatorname{rint}$ is taken as 1; that of clipping stays, at the code **after rounding** | half a step wider at both ends than the row above |
+# | PyTorch; `quantcore` | the derivative of $\operatorname{rint}$ is taken as 1; that of clipping is kept, evaluated at the code **after rounding** | half a step wider at both ends than in the row above |
 
 # %% [markdown]
-# Outside, the derivative is 0. Which values pass a gradient and which do not is a **mask** of 0s and 1s. This course uses the third:
+# Outside, the derivative is 0. A **mask** of 0s and 1s says which values pass a gradient and which do not. This course uses the third row:
 #
 # $$
 # \frac{\partial \hat x}{\partial x} :=
@@ -651,16 +651,16 @@ for name, f in {
 # [[Q5](06_summary.ipynb#All-formulas)]
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The sign $:=$ says that this is a convention, and not the true derivative. As an interval of $x$ it is $s\,(q_{\min} - z - \tfrac12) \le x \le s\,(q_{\max} - z + \tfrac12)$; for ties exactly at its ends it depends on which side is even. As a picture, forward goes through the staircase, and backward multiplies by the mask:
+# The sign $:=$ says that this is a convention, and not the true derivative. As an interval of $x$ it is $s\,(q_{\min} - z - \tfrac12) \le x \le s\,(q_{\max} - z + \tfrac12)$; whether a tie exactly at an end passes depends on which side is even. In the picture, the forward pass goes through the staircase, and the backward pass multiplies by the mask:
 
 # %% tags=["fold"] slideshow={"slide_type": "subslide"}
 schematics.fake_quantization()
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Go along both ways with a finger.
+# Trace both paths with a finger.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The figure begins at 2 bits, where few levels are easy to see. The orange line on the right is Q5.
+# The next figure begins at 2 bits, where the few levels are easy to see. The orange line on the right is Q5.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Try]** Think before you drag: with more bits, does the part where the orange line is 1 get wider or narrower? And with “symmetric” ticked?
@@ -679,7 +679,7 @@ schematics.fake_quantization()
 explore.staircase(bits=2, symmetric=False)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now we check the three masks by counting. With 3 bits and data in $[-1, 2]$, take $x$ evenly from $[-3, 4]$, an interval of length 7. There are 7 steps between 8 reconstructed values, so the fractions with derivative 1 should be 1, $7s/7$ and $8s/7$; the denominator is the length of the interval:
+# Now we check the three masks by counting. With 3 bits and data in $[-1, 2]$, take $x$ evenly spaced in $[-3, 4]$, an interval of length 7. There are 7 steps between 8 reconstructed values, so the fractions with derivative 1 should be 1, $7s/7$ and $8s/7$; the denominator is the length of the interval:
 
 # %% slideshow={"slide_type": "skip"}
 three_bits = fit(torch.tensor([-1.0, 2.0]), 3, symmetric=False)
@@ -715,7 +715,7 @@ for name, f, predicted in (
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why clipped values have gradient 0
 #
-# The first way takes one line, and is common. What harm does it do without a mask? Here is a smallest example: $s = 0.5$, $z = 0$, codes from $-4$ to 3, so the largest reconstructed value is 1.5. The goal is 3, out of reach. The loss is $(\hat w - 3)^2$, the learning rate 0.1, and we start from $w = 1.5$.
+# The identity (row 1 of the table of sources) takes one line of code, and is common. It has no mask: what harm does that do? Here is a minimal example: $s = 0.5$, $z = 0$, codes from $-4$ to 3, so the largest reconstructed value is 1.5. The goal is 3, out of reach. The loss is $(\hat w - 3)^2$, the learning rate 0.1, and we start from $w = 1.5$.
 #
 # **[Compute]** After 1000 steps, where is $w$ without a mask, and where with it? Enter the $w$ with the mask.
 
@@ -730,7 +730,7 @@ exercises.predict("masked-weight")
 #
 # Without a mask: $\hat w$ is always 1.5, the gradient always $2\,(1.5 - 3) = -3$, and each step adds 0.3 without end, $w_t = 1.5 + 0.3\,t$. After 1000 steps that is 301.5, and the loss has not decreased at all.
 #
-# With the mask: the first step goes to 1.8, where $\operatorname{rint}(1.8/0.5) = 4$ exceeds $q_{\max} = 3$. The gradient becomes 0, and there it stays.
+# With the mask: the first step goes to 1.8, where $\operatorname{rint}(1.8/0.5) = 4$ exceeds $q_{\max} = 3$. The gradient becomes 0, and $w$ stays there.
 #
 # </details>
 
@@ -764,17 +764,17 @@ print(f"with mask, and decay  {descend(masked, held, 0.0, 100, decay=0.01):6.1f}
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The mask is the true derivative of clipping: outside the range, moving $w$ a little does not move $\hat w$. Without it $w$ runs far away, and when the goal changes later, the way back is long.
 #
-# The mask has a price, too. If the range is fixed and there is no other force, what has stopped stays forever, as in the row before the last. There are three remedies: weight decay (the last row: each step shrinks $w$ by another 1%, which brings it back into the range); observing the data again every few steps, and updating the range; and making $s$ a parameter that is learned, as in the next section.
+# The mask has a price, too. If the range is fixed and there is no other force, a weight that has stopped never moves again, as in the second-to-last row. There are three remedies: weight decay (the last row: each step shrinks $w$ by another 1%, which brings it back into the range); observing the data again every few steps, and updating the range; and making $s$ a parameter that is learned, as in the next section.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 Training through the quantizer
 #
-# A small experiment: $y = Xw$ with four weights of 3 bits each, and correlated columns in the input. 50 random problems are solved at once, so that chance plays no part. Each problem has three sets of data: one for training, one for validation (to choose the step at which to stop), and one only for the report. The loss is in units of the power of $y$, so $\hat w = 0$ has a loss of exactly 1.
+# A small experiment: $y = Xw$ with four weights of 3 bits each, and correlated columns in the input. 50 random problems are solved at once, so that chance plays little part. Each problem has three sets of data: one for training, one for validation (to choose the step at which to stop), and one only for the report. The loss is in units of the power of $y$, so $\hat w = 0$ has a loss of exactly 1.
 #
 # If the true weights are known, is the loss least when each is rounded to the nearest reconstructed value?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# This is the hard place of the chapter, so go slowly. Two weights on the board, and try the four codes one by one.
+# This is the hardest part of the chapter, so go slowly. Put two weights on the board, and try the four pairs of codes one by one.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Compute]** The step is $s = 1$, both weights are 0.4, and both multiply the same input: $y = 0.4\,x + 0.4\,x$. Rounded one by one, what is $\hat y$? Can it be better?
@@ -784,7 +784,7 @@ print(f"with mask, and decay  {descend(masked, held, 0.0, 100, decay=0.01):6.1f}
 #
 # One by one it is $(0, 0)$, $\hat y = 0$, with the error $0.8\,x$. With one down and the other up, $(0, 1)$, $\hat y = x$ and the error is only $-0.2\,x$. When inputs are correlated, one weight can cancel the rounding error of another, and rounding one by one cannot see this.
 #
-# AdaRound ([Nagel et al., 2020](references.ipynb)) and GPTQ ([Frantar et al., 2023](references.ipynb)) do exactly this: they choose the code of each weight so that the error of the layer's output is as small as possible.
+# AdaRound ([Nagel et al., 2020](references.ipynb)) and GPTQ ([Frantar et al., 2023](references.ipynb)) build on this: they choose the code of each weight so as to keep the error of the layer's output small.
 #
 # </details>
 
@@ -820,8 +820,8 @@ def train(quantizer, start, shrink=False):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # We compare three ways:
 #
-# - training, by the true derivative or by the straight-through estimator; from 0 or from the true weights; ending at the last step (with a learning rate that is fixed or decreases), or at the step that is best on the validation data. Training with a straight-through estimator is the smallest form of **quantization-aware training** (QAT);
-# - no training: the true weights are rounded one by one, the smallest form of **post-training quantization** (PTQ);
+# - training, by the true derivative or by the straight-through estimator; from 0 or from the true weights; ending at the last step (with a learning rate that is fixed or decreases), or at the step that is best on the validation data. Training with a straight-through estimator is the simplest form of **quantization-aware training** (QAT);
+# - no training: the true weights are rounded one by one, the simplest form of **post-training quantization** (PTQ);
 # - trying everything: of all $8^4 = 4096$ sets of codes, the one with the least loss on the reported data. This is a lower bound.
 
 # %% slideshow={"slide_type": "skip"}
@@ -860,13 +860,13 @@ for name, values in rows.items():
 # %% [markdown] slideshow={"slide_type": "notes"}
 # From the table you can see:
 #
-# - Training by the true derivative does not move a step, and the loss is exactly 1.
-# - The straight-through estimator from 0 knows only the range of the weights (which decided $s$), and gets as far as rounding one by one: with the chosen step, it is better in as many problems as it is worse.
+# - Training by the true derivative does not move at all, and the loss is exactly 1.
+# - The straight-through estimator from 0 is told only the range of the true weights (which decided $s$), and gets about as far as rounding one by one: with the chosen step, it is better in as many problems as it is worse.
 # - Its **last step**, however, is mostly worse than rounding one by one, and a decreasing learning rate wins back only a part.
-# - From the true weights and with the chosen step, it is almost never worse than rounding one by one and often better, with some distance to the bound. This is why real quantization-aware training begins with a trained network.
+# - From the true weights and with the chosen step, it is almost never worse than rounding one by one and sometimes better, but still some way above the bound. This is why real quantization-aware training begins with a trained network.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The step is chosen on one set of data and reported on another. Chosen on the reported data, the result would be too good.
+# The step is chosen on one set of data and reported on another. If it were chosen on the reported data, the result would look too good.
 #
 # Why is the last step bad? Let us draw it. On the right are the last 40 steps of one of the weights.
 
@@ -902,7 +902,7 @@ sheet.show("quantizer-oscillation", **levels, **ends)
 # Point at the last steps and ask why it cannot settle.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# This weight crosses the threshold between two levels again and again, and its code jumps with it. This is **oscillation**. Most weights still jump at the end. The wanted value lies between two levels: on the lower one the gradient pushes it up, on the upper one it pushes it down. The gradient of the straight-through estimator is not 0 even at the optimum, so with a fixed learning rate it never stops. In training, therefore, decrease the learning rate, and choose the step on validation data; [Nagel et al., 2022](references.ipynb) shows ways to damp the oscillation. The straight-through estimator is a useful approximation, with no guarantee that it finds the best codes.
+# This weight crosses the threshold between two levels again and again, and its code jumps with it. This is **oscillation**. Most weights still jump at the end. The best value lies between two levels: at the lower one the gradient pushes the weight up, at the upper one down. The gradient of the straight-through estimator is not 0 even at the optimum, so with a fixed learning rate the weight does not come to rest. In training, therefore, decrease the learning rate, and choose the step on validation data; [Nagel et al., 2022](references.ipynb) show ways to damp the oscillation. The straight-through estimator is a useful approximation, with no guarantee that it finds the best codes.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Learning the range, too
@@ -914,10 +914,10 @@ sheet.show("quantizer-oscillation", **levels, **ends)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# Not clipped, $\hat x = s\operatorname{rint}(x/s)$. By the product rule:
+# Without clipping, $\hat x = s\operatorname{rint}(x/s)$. By the product rule the derivative is
 # $\operatorname{rint}(x/s) + s \cdot 1 \cdot \left(-x/s^2\right) = \operatorname{rint}(x/s) - x/s$.
 #
-# Clipped, $\hat x = s\,q_{\max}$ or $s\,q_{\min}$, and the derivative is $q_{\max}$ or $q_{\min}$.
+# With clipping, $\hat x = s\,q_{\max}$ or $s\,q_{\min}$, and the derivative is $q_{\max}$ or $q_{\min}$.
 #
 # </details>
 
@@ -955,7 +955,7 @@ print("formula  ", "".join(f"{v:7.2f}" for v in formula.tolist()))
 print("backward ", "".join(f"{v:7.2f}" for v in s.grad.tolist()))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The formula and `backward` agree. But the derivative of $\operatorname{rint}$ really is 0. Can this gradient be trusted? Look at the mean squared error $D(s) = \mathbb{E}[e^2]$. At a threshold $\hat x$ jumps and $e$ goes from $s/2$ to $-s/2$, but $e^2$ is continuous. So $D$ has a true derivative, which we can measure as a difference quotient, $\bigl(D(s + h) - D(s - h)\bigr)/(2h)$. On the $x$ that are not clipped the true derivative uses $\partial\hat x/\partial s = \operatorname{rint}(x/s)$ and Q6 uses $\operatorname{rint}(x/s) - x/s$; their $\mathrm{d}D/\mathrm{d}s$ differ by $\tfrac{2}{s}\,\mathbb{E}[x\,e]$, with the expectation over the $x$ that are not clipped. [The less the error is correlated](01_information_theory.ipynb) with the signal, the more accurate Q6 is.
+# The formula and `backward` agree. But the derivative of $\operatorname{rint}$ really is 0. Can this gradient be trusted? Look at the mean squared error $D(s) = \mathbb{E}[e^2]$. At a threshold $\hat x$ jumps and $e$ goes from $s/2$ to $-s/2$, but $e^2$ is continuous. So $D$ has a true derivative, which we can measure as a difference quotient, $\bigl(D(s + h) - D(s - h)\bigr)/(2h)$. For the $x$ that are not clipped, the true derivative uses $\partial\hat x/\partial s = \operatorname{rint}(x/s)$ and Q6 uses $\operatorname{rint}(x/s) - x/s$; their $\mathrm{d}D/\mathrm{d}s$ differ by $\tfrac{2}{s}\,\mathbb{E}[x\,e]$, with the expectation over the $x$ that are not clipped. [The less the error is correlated](01_information_theory.ipynb) with the signal, the more accurate Q6 is.
 
 # %% slideshow={"slide_type": "skip"}
 gaussian = samples.distribution("normal", 10**5).double()
@@ -977,7 +977,7 @@ for bits, start in ((3, 0.4), (3, 0.6), (3, 0.9), (2, 1.0), (4, 0.3)):
     print(f"{bits:4} {start:5} {true:12.3f} {s.grad:7.3f} {s.grad - true:12.3f} {expected:14.3f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# They differ by exactly the last column. Far from the best $s$, Q6 and the true derivative have the same sign and similar size. Near the best $s$ the true derivative is close to 0, and there this difference makes Q6 stop at a slightly wrong place, the more so the fewer bits.
+# They differ by exactly the last column. Far from the best $s$, Q6 and the true derivative have the same sign and similar size. Near the best $s$ the true derivative is close to 0, and there this difference makes Q6 stop at a slightly wrong place, the more so the fewer the bits.
 #
 # Start from the $s$ that the maximum gives, descend 300 steps along Q6, and compare with the `mse` calibration of [the last chapter](03_params.ipynb):
 
@@ -995,7 +995,7 @@ for bits in (3, 4):
         print(f"{bits:4}   {name:8} {value:7.3f} {distortion(value, bits):14.4f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The mean squared errors of the two differ by less than one percent, because both look for practically the same minimum, `mse` by searching and learning by the gradient. The advantage of learning is that it can reduce the loss of a task directly, and not only the mean squared error. Many values share $s$, so its gradient is a sum of many terms, and LSQ also divides it by $\sqrt{N q_{\max}}$, where $N$ is how many values share this $s$.
+# The mean squared errors of the two differ by less than one percent, because both look for practically the same minimum, `mse` by searching, and learning by the gradient. The advantage of learning is that it can reduce the loss of a task directly, and not only the mean squared error. Many values share $s$, so its gradient is a sum of many terms, and LSQ also divides it by $\sqrt{N q_{\max}}$, where $N$ is the number of values that share this $s$.
 #
 # Back to the example whose goal was out of reach. With $s$ learned as well, $w$ does not get stuck:
 
@@ -1020,10 +1020,10 @@ for goal in (3.0, 0.0):
 # | data | a few representative samples without labels, for the ranges of activations; none, if weights are only rounded one by one | training data, with labels |
 # | time | no training; AdaRound and GPTQ solve layer by layer, which takes longer | some training, with a learning rate and a number of steps to be tuned, in several trials |
 # | accuracy | at 8 bits usually close to floats; the fewer bits, the larger the loss | at the same few bits, usually higher than PTQ |
-# | when | always try it first | when the accuracy of PTQ is not enough, and data and computing are there |
+# | when | always try it first | when the accuracy of PTQ is not enough, and data and computing power are available |
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Ask which one for three situations; say first whether there is data, and whether there is time.
+# Ask which one for three situations; students first say whether there are data, and whether there is time.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The row on accuracy follows [Nagel et al., 2021](references.ipynb); [A real network](05b_network.ipynb) compares the two on one network. PTQ usually comes with two small steps. Before quantization, the scaling and shift of batch normalization are folded into the weights and bias of the layer before it. After quantization, bias correction subtracts from the bias the shift of the mean output that the error of the weights has caused.
@@ -1041,7 +1041,7 @@ for goal in (3.0, 0.0):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
-# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only said to be unfinished.
+# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only reported as unfinished.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (6 minutes, difficulty 1/3) Write `my_codes(x, s, z, qmin, qmax)`: `x` is a tensor of bfloat16, `s` a float, `z`, `qmin` and `qmax` are integers. Convert `x` to float32 before computing; it returns codes of `torch.int32`.
@@ -1067,7 +1067,7 @@ exercises.check("quantize-bfloat16", my_codes)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (5 minutes, difficulty 1/3) Somebody makes gray images half as wide with the line `brightens`, and after a few times the image is brighter. Mend `my_halved(rows)`: `rows` is a float matrix of integers from 0 to 255, with an even number of columns; it returns the mean of neighboring columns, rounded to integers, as a float matrix with half the columns. The bias should roughly cancel, without random numbers.
+# **[Try]** (5 minutes, difficulty 1/3) Somebody makes gray images half as wide with the line `brightens`, and after a few times the image is brighter. Fix `my_halved(rows)`: `rows` is a float matrix of integers from 0 to 255, with an even number of columns; it returns the mean of neighboring columns, rounded to integers, as a float matrix with half as many columns. The bias should roughly cancel, without random numbers.
 
 # %% slideshow={"slide_type": "skip"}
 def my_halved(rows):
@@ -1114,7 +1114,7 @@ exercises.check("dequantize-uint8", my_values)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (6 minutes, difficulty 2/3) Write `my_mask(x, s, z, qmin, qmax)`: `x` is a tensor of float32, `s` a float, `z`, `qmin` and `qmax` are integers. It returns a boolean tensor of the shape of `x`, `True` where the gradient passes. By Q5, decide at the code after rounding and before clipping.
+# **[Try]** (6 minutes, difficulty 2/3) Write `my_mask(x, s, z, qmin, qmax)`: `x` is a tensor of float32, `s` a float, `z`, `qmin` and `qmax` are integers. It returns a boolean tensor of the shape of `x`, `True` where the gradient passes. By Q5, decide by the code after rounding and before clipping.
 
 # %% slideshow={"slide_type": "skip"}
 def my_mask(x, s, z, qmin, qmax):
@@ -1157,7 +1157,7 @@ exercises.check("scale-gradient", my_slope)
 #     return torch.where(q == clipped, q - x / s, clipped)
 # ```
 #
-# Not clipped it is $\operatorname{rint}(x/s) - x/s$, at most $\tfrac12$ in magnitude; clipped it is $q_{\min}$ or $q_{\max}$, which is much larger, so clipped values affect $s$ most.
+# For a value that is not clipped it is $\operatorname{rint}(x/s) - x/s$, at most $\tfrac12$ in magnitude; for a clipped one it is $q_{\min}$ or $q_{\max}$, much larger in magnitude, so clipped values affect $s$ most.
 #
 # </details>
 
@@ -1170,7 +1170,7 @@ exercises.check("scale-gradient", my_slope)
 # Discuss for 5 minutes: the straight-through estimator is no derivative, so why does it work?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How far have you come in the whole course? The next cell knows:
+# How far have you come in the whole course? The next cell shows it:
 
 # %% slideshow={"slide_type": "skip"}
 exercises.progress()
@@ -1185,10 +1185,10 @@ exercises.progress()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # - An $x$ that is not clipped satisfies $\lvert x - \hat x\rvert \le s/2$; the quantizer is idempotent and monotone, and 0 is exact.
-# - The straight-through estimator takes the derivative of rounding as 1. The mask of this course is decided at the code after rounding: 1 if the code is inside, else 0. Bengio et al. have no mask; that of Krishnamoorthi is half a step narrower at either end.
+# - The straight-through estimator takes the derivative of rounding as 1. The mask of this course is decided by the code after rounding: 1 if the code is inside, else 0. Bengio et al. have no mask; that of Krishnamoorthi is half a step narrower at each end.
 # - In training through the quantizer, codes oscillate at thresholds; decrease the learning rate, and choose the step on other data.
 # - $s$ can be learned, too: for a value that is not clipped the gradient is $\operatorname{rint}(x/s) - x/s$, for a clipped one $q_{\min}$ or $q_{\max}$ ($z = 0$).
-# - Try post-training quantization first; if its accuracy is not enough, and data and computing are there, use quantization-aware training.
+# - Try post-training quantization first; if its accuracy is not enough, and data and computing power are available, use quantization-aware training.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Next: [Integers only](04b_integer.ipynb), on how frameworks do these three steps, and how a matrix product is done in integers from beginning to end.

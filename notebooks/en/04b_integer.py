@@ -12,12 +12,12 @@
 #
 # [The last chapter](04_quantizer.ipynb) fixed each step of the quantizer. But a network is often trained in PyTorch, then handed to ONNX Runtime or TensorFlow Lite, and sometimes put on a chip that has no floating-point unit. With the same network and the same $s$ and $z$, do they all compute the same codes? If not, at which step do they differ, and by how much?
 #
-# We answer in two parts. First we compare how several implementations do the step of quantizing. Then we do the product of a whole layer in integers: it begins with 8-bit codes and ends with 8-bit codes, with not a single float at run time. This was proposed for phones and embedded devices ([Jacob et al., 2018](references.ipynb)).
+# We answer in two parts. First we compare how several implementations do the step of quantizing. Then we do the product of a whole layer in integers: it begins with 8-bit codes and ends with 8-bit codes, without a single float at run time. This was proposed for phones and embedded devices ([Jacob et al., 2018](references.ipynb)).
 #
-# The scope should be clear as well. This chapter does one layer, to see each step, and not to be fast. Many GPU programs use floats for the scales after the integer sum. Large language models often quantize only the weights, and dequantize them to float16 before multiplying; they use no integer product, and the derivations of this chapter do not apply.
+# The scope should be clear as well. This chapter computes one layer, so that each step can be seen; it does not aim at speed. Many GPU programs use floats for the scales after the integer sum. Large language models often quantize only the weights, and dequantize them to float16 before multiplying; in that case there is no integer product, and the derivations of this chapter do not apply.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Begin with: two libraries' INT8 differ by one code, which is wrong? Perhaps neither.
+# Begin with: the INT8 results of two libraries differ by one code; which is wrong? Perhaps neither.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **After this chapter you can:**
@@ -45,6 +45,7 @@
 import time
 import warnings
 from fractions import Fraction
+from textwrap import fill
 
 import torch
 
@@ -63,7 +64,7 @@ explore.set_language("en")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1 How implementations differ
 #
-# The ONNX specification writes down the formula of quantization: divide by $s$, round, then add $z$, and finally **clipping** (also saturation or limiting). Implementations differ mainly in two places: how ties $k + \tfrac12$ are rounded, and when $z$ is added. There are three common rules of rounding:
+# The ONNX specification lays down the steps of quantization: division by $s$, rounding, then adding $z$, and finally **clipping** (also saturation or limiting). Implementations differ mainly in two places: how ties $k + \tfrac12$ are rounded, and when $z$ is added. There are three common rules for rounding ties:
 #
 # | rule | written | who uses it |
 # |:--|:--|:--|
@@ -78,7 +79,7 @@ explore.set_language("en")
 # We try the same tricky values on each. Take $s = 1$, $z = 5$, UINT8. `torch.fake_quantize_per_tensor_affine` returns dequantized values; adding $z$ back gives the codes.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Predict]** We compare five rows: `quantcore`, `torch.fake_quantize`, zero point first, half up, half away from zero. Which rows are entirely equal? In the column $x = -2.5$, what does each give? Enter the code of the last row.
+# **[Predict]** We compare five rows: `quantcore`, `torch.fake_quantize`, zero point first, half up, half away from zero. Which rows are identical? In the column $x = -2.5$, what does each row give? Enter the code of the last row.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Choose the most suspicious value, and let students say what each of the five rows makes of it.
@@ -102,7 +103,7 @@ for name, codes in rows.items():
     print(f"{name:20}", "".join(f"{int(v):7}" for v in codes.tolist()))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The first two rows are entirely equal. Each of the other three is wrong for some of the ties, and not for the same ones; for the other values of this table there is no difference.
+# The first two rows are identical. Adding the zero point first is wrong for all six ties, because 5 is odd. The last two rows are each wrong for some of the ties, and not for the same ones. For the other values in this table there is no difference.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Three more implementations: the operators with which PyTorch exports models, the old operator of PyTorch, and onnxruntime. Their results may change with the version and the processor, so this table is only for comparison. If a package is missing, its row says why.
@@ -152,7 +153,7 @@ for name, function in {
         print(f"{name:21}  {type(error).__name__}: {str(error).splitlines()[0][:60]}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# onnxruntime and `quantized_decomposed` agree with the definition. On common x86 processors, `quantize_per_tensor` adds the zero point first, in the order that the last chapter warned of. PyTorch has announced that it will remove this operator, but the results of many older models were computed with it.
+# onnxruntime and `quantized_decomposed` agree with the definition. On common x86 processors, `quantize_per_tensor` adds the zero point first, which is the order that the last chapter warned against. PyTorch has announced that it will remove this operator, but the results of many older models were computed with it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Dividing by the step, or multiplying by its reciprocal ★
@@ -161,7 +162,7 @@ for name, function in {
 #
 # Take $s = 0.01$, and for $x$ the values $(k + \tfrac12)\,s$, all stored as float32. `Fraction` represents the quotient of two floats exactly, so we know on which side of the tie the true quotient lies.
 #
-# **[Predict]** Of 127 values, how many does division get wrong, and how many multiplication, compared with the integer of the true quotient?
+# **[Predict]** Of 127 values, how many does division get wrong, and how many multiplication, compared with rounding the true quotient?
 
 # %% tags=["predict"] slideshow={"slide_type": "skip"}
 s = torch.tensor(0.01)
@@ -178,7 +179,7 @@ ours = UniformQuantizer(QuantizationParams(s, torch.tensor(0), -128, 127)).quant
 print(f"code: quantcore {ours[k].item()}, torch.fake_quantize {fake[k].round().int().item()}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Both round in floats, and are wrong about equally often. Look at $x = 0.115$: the true quotient is slightly less than 11.5. Division rounds the quotient to 11.5 and then takes the even 12; here multiplication happens to be right. So one cannot say that division is more accurate. One can say that the definition asks for float division, and that `quantcore` and onnxruntime follow it. One code makes no difference for accuracy. When two programs must agree **bit for bit**, though, you may search for it a long time.
+# Both round in floats, and are wrong about equally often. Look at $x = 0.115$: the true quotient is slightly less than 11.5. Division rounds the quotient to 11.5 and then takes the even 12; here multiplication happens to be right. So we cannot say that division is more accurate, only that the definition asks for float division, and that `quantcore` and onnxruntime follow the definition. One code hardly matters for accuracy. When two programs must agree **bit for bit**, though, you may spend a long time looking for the cause.
 #
 # Multiplication has an extreme case, too: when $s$ is too small, $1/s$ overflows to infinity, and $0 \cdot \infty$ is NaN.
 
@@ -192,7 +193,7 @@ print("quantcore, x / s:", tiny.quantize(x).tolist())
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 The product in four terms
 #
-# Now for multiplication. The figure shows the whole way: 8-bit codes go in, are multiplied and added in 32 bits, multiplied by a number $M$ and rounded; the zero point is added, they are clipped, and 8-bit codes come out. The rest of the chapter explains each box of it.
+# Now for multiplication. The figure shows the whole way: 8-bit codes go in, and are multiplied and added in 32 bits; the sum is multiplied by a number $M$ and rounded, the zero point is added, the result is clipped, and 8-bit codes come out. The rest of the chapter explains each box.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Go through the picture from left to right, and ask at each arrow how many bits the numbers have.
@@ -207,10 +208,10 @@ schematics.integer_layer()
 # \sum_{k=1}^{K} x_k w_k = s_1 s_2 \sum_{k=1}^{K} (q_{1,k} - z_1)(q_{2,k} - z_2)
 # $$
 #
-# The scales are outside of the sum, and inside everything is an integer. But $q - z$ is no longer an 8-bit number, and what hardware has is an instruction for “8-bit code times 8-bit code”. So the brackets must be expanded.
+# The scales are outside the sum, and inside it everything is an integer. But $q - z$ is no longer an 8-bit number, and what hardware has is an instruction for “8-bit code times 8-bit code”. So the product must be multiplied out.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Compute]** Take $q_1 = (3, 5)$, $z_1 = 1$, $q_2 = (2, 4)$, $z_2 = 3$. First compute $\sum_k (q_{1,k} - 1)(q_{2,k} - 3)$ directly, then multiply the brackets out, sum the parts separately, and see which parts there are. Enter the direct sum.
+# **[Compute]** Take $q_1 = (3, 5)$, $z_1 = 1$, $q_2 = (2, 4)$, $z_2 = 3$. First compute $\sum_k (q_{1,k} - 1)(q_{2,k} - 3)$ directly, then multiply each product out, sum the parts separately, and see which parts there are. Enter the direct sum.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Pen and paper, 2 minutes. Whoever writes all four terms will not lose a zero point later.
@@ -223,12 +224,12 @@ exercises.predict("four-terms-sum")
 #
 # Directly: $2 \cdot (-1) + 4 \cdot 1 = 2$.
 #
-# Multiplied out there are four parts: $\sum q_1 q_2 = 6 + 20 = 26$; $-z_2 \sum q_1 = -3 \cdot 8 = -24$; $-z_1 \sum q_2 = -1 \cdot 6 = -6$; and finally $z_1 z_2 = 3$ in every term, $K = 2$ times, which is 6. Together $26 - 24 - 6 + 6 = 2$, as before.
+# Multiplied out, there are four parts: $\sum q_1 q_2 = 6 + 20 = 26$; $-z_2 \sum q_1 = -3 \cdot 8 = -24$; $-z_1 \sum q_2 = -1 \cdot 6 = -6$; and finally $z_1 z_2 = 3$ in every summand, $K = 2$ times, which is 6. Together $26 - 24 - 6 + 6 = 2$, as before.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# For any $K$ there are the same four:
+# For any $K$ there are the same four terms:
 #
 # $$
 # \underbrace{\sum_k q_{1,k}\, q_{2,k}}_{1} \;\underbrace{-\; z_2 \sum_k q_{1,k}}_{2} \;\underbrace{-\; z_1 \sum_k q_{2,k}}_{3} \;\underbrace{+\; K z_1 z_2}_{4}
@@ -245,19 +246,19 @@ exercises.predict("four-terms-sum")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# Terms 1 and 2 contain $q_1$ and can only be computed at run time; term 2 does not depend on the column, so once for each row of the input is enough. Terms 3 and 4 do not contain $q_1$, but they contain $z_1$, so it depends on when $z_1$ is known ([Quantization parameters](03_params.ipynb#5-Static-and-dynamic-ranges) explains these two ways):
+# Terms 1 and 2 contain $q_1$ and can only be computed at run time; term 2 does not depend on the column, so computing it once for each row of the input is enough. Terms 3 and 4 do not contain $q_1$, but they contain $z_1$, so the answer depends on when $z_1$ is known ([Quantization parameters](03_params.ipynb#5-Static-and-dynamic-ranges) explains these two ways):
 #
 # - **static** quantization: the range of the input was set on calibration data, $z_1$ is known, and terms 3 and 4 can both be computed beforehand and put into the bias;
 # - **dynamic** quantization: each batch of inputs sets its own range, and all that can be computed beforehand is $\sum_k q_{2,k}$.
 #
-# Zero points do not cancel, and in general none of the four is zero. If the weights are symmetric, $z_2 = 0$, terms 2 and 4 vanish, and the remaining term 3 is known beforehand when static. This is a main reason why weights are usually quantized symmetrically ([Nagel et al., 2021](references.ipynb)).
+# Zero points do not cancel, and in general none of the four is zero. If the weights are symmetric, $z_2 = 0$, terms 2 and 4 vanish, and with static quantization the remaining term 3 is known beforehand. This is one main reason why weights are usually quantized symmetrically ([Nagel et al., 2021](references.ipynb)).
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Checked on a real layer
 #
-# Take the last layer of the network for handwritten digits. Its input is the 512 numbers after the ReLU before it, its output the scores of ten classes. With [static ranges](03_params.ipynb#5-Static-and-dynamic-ranges), the ranges of input and output come from **training** pictures only, and the test pictures are left for checking. Set on test pictures, the reported accuracy would be too good. So that no term is zero, input and weights are both asymmetric, at 8 bits.
+# Take the last layer of the network for handwritten digits. Its input is the 512 outputs of the ReLU before it, its output the scores of ten classes. With [static ranges](03_params.ipynb#5-Static-and-dynamic-ranges), the ranges of input and output come from **training** pictures only, and the test pictures are left for checking. If the ranges were set on test pictures, the reported accuracy would be too good. So that no term is zero, input and weights are both asymmetric, at 8 bits.
 
 # %% slideshow={"slide_type": "skip"}
 network = samples.digits_network()
@@ -297,7 +298,7 @@ print("mean size of each term:", [f"{t.double().abs().mean().item():.1e}" for t 
 # **[Try]** Estimate first, then try. At 8 bits, how much does the SQNR change when you tick and untick “symmetric”? At 4 bits, does the difference grow or shrink?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# With symmetric weights, how much is lost at 8 bits and at 3? Write first.
+# With symmetric weights, how much is lost at 8 bits and at 4? Write first.
 
 # %%
 explore.quantization(layer.weight, bits=8, symmetric=True)
@@ -330,7 +331,7 @@ for name, data in (("weight", w), ("input", x_train)):
 # How wide the accumulator is depends on the number of terms. Let students write the inequality.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Two kinds of factors must be kept apart. Term 1 multiplies **codes** $q$, at most 128 in magnitude. The four terms together are $\sum (q_1 - z_1)(q_2 - z_2)$, where $q - z$ is the difference of two codes, and can be as large as 255, a 9-bit number.
+# Two kinds of factors must be distinguished. Term 1 multiplies **codes** $q$, at most 128 in magnitude. The four terms together are $\sum (q_1 - z_1)(q_2 - z_2)$, where $q - z$ is the difference of two codes, and can be as large as 255 in magnitude, which makes it a 9-bit number.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Compute]** [Quantization schemes](02_schemes.ipynb) said that some programs add two products in 16 bits before accumulating in 32. For codes $q$, how many terms can 16 bits add? And if one factor is never $-128$? And for $q - z$ with both sides asymmetric? Enter the number of terms for the last.
@@ -356,14 +357,14 @@ for terms_added in (K_max, K_max + 1):
     print(f"{terms_added} terms of 255^2, int32 sum: {squares.sum(dtype=torch.int32)}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# So it depends on what is multiplied. Code times code, with one factor never $-128$: 16 bits hold exactly two products. Zero points subtracted first, and both sides asymmetric: 16 bits do not hold even one. An accumulator of 32 bits can add over thirty thousand terms in the worst case, and one more wraps around to a negative number. When a sum does not fit, `integer_matmul` raises an error instead of wrapping around silently.
+# So it depends on what is multiplied. Code times code, with one factor never $-128$: 16 bits hold exactly two products. Zero points subtracted first, and both sides asymmetric: 16 bits do not hold even one. An accumulator of 32 bits can add over thirty thousand terms in the worst case; with one term more the sum wraps around to a negative number. When a sum does not fit, `integer_matmul` raises an error instead of wrapping around silently.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### x86 processors without a special instruction ★
 #
 # This part can be skipped. Its result: on older x86 processors the intermediate sum of 16 bits saturates, which is why some frameworks use only 7 bits.
 #
-# x86 processors without VNNI multiply 8-bit numbers with the instruction `vpmaddubsw`: it adds two products “unsigned times signed” and stores the result in 16 bits, saturated where it does not fit. Two products can be as large as $2 \cdot 255 \cdot 127$, beyond 32767. The remedy is the option `reduce_range`, which reduces one factor to 7 bits: the input in PyTorch, the weights in onnxruntime.
+# x86 processors without the VNNI instructions multiply 8-bit numbers with the instruction `vpmaddubsw`: it adds two products “unsigned times signed” and stores the result in 16 bits, saturated where it does not fit. Two products can be as large as $2 \cdot 255 \cdot 127$, beyond 32767. The remedy is the option `reduce_range`, which reduces one factor to 7 bits: the input in PyTorch, the weights in onnxruntime.
 
 # %% slideshow={"slide_type": "skip"}
 generator = torch.Generator().manual_seed(0)
@@ -380,7 +381,7 @@ for name, left, right in (("8 bits", u8, s8), ("7-bit input", u8 // 2, s8),
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 From the sum back to a code
 #
-# The sum is a 32-bit integer, and must become an 8-bit code of the output. First put in the bias. It becomes an integer, too, with the scale $s_1 s_2$, so that it can be added to the sum directly: $q_{\mathrm{bias}} = \operatorname{rint}\bigl(\mathrm{bias} / (s_1 s_2)\bigr)$, stored as int32. The four terms plus $q_{\mathrm{bias}}$ are written $\mathrm{acc}$.
+# The sum is a 32-bit integer, and must become an 8-bit code of the output. First the bias goes in. It becomes an integer, too, with the scale $s_1 s_2$, so that it can be added to the sum directly: $q_{\mathrm{bias}} = \operatorname{rint}\bigl(\mathrm{bias} / (s_1 s_2)\bigr)$, stored as int32. The sum of the four terms and $q_{\mathrm{bias}}$ is written $\mathrm{acc}$.
 #
 # The output has the parameters $s_3$, $z_3$. The code of the real number $s_1 s_2 \cdot \mathrm{acc}$ should be
 #
@@ -394,7 +395,7 @@ for name, left, right in (("8 bits", u8, s8), ("7-bit input", u8 // 2, s8),
 # This step is requantization. Ask why one does not simply divide.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# This step is **requantization**. Rounding the bias has an error of at most half of $s_1 s_2$, which is only $M/2$ in codes of the output; $M$ is usually far below 1, so it can be neglected.
+# This step is **requantization**. Rounding the bias causes an error of at most half of $s_1 s_2$, which is only $M/2$ in codes of the output; $M$ is usually far below 1, so the error can be neglected.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Think]** Somebody says: convert input and weights to the parameters of the output, $(s_3, z_3)$, before multiplying, and no $M$ is needed. What is wrong?
@@ -435,7 +436,7 @@ for name, estimate in (
 # [[I2](06_summary.ipynb#All-formulas)]
 
 # %% [markdown]
-# Two steps find it. First, multiply $M$ by 2 until it lies in $[\tfrac12, 1)$; the number of times is $n$. Second, $m = \operatorname{rint}(2^{n} M \cdot 2^{31})$. Rounding $m$ has an error of at most $\tfrac12$ and $m \ge 2^{30}$, so the relative error of $M$ is at most $2^{-31}$.
+# Two steps find it. First, multiply $M$ by 2 until it lies in $[\tfrac12, 1)$; the number of times is $n$. Second, $m = \operatorname{rint}(2^{n} M \cdot 2^{31})$. Rounding $m$ causes an error of at most $\tfrac12$, and $m \ge 2^{30}$, so the relative error of $M$ is at most $2^{-31}$.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Compute]** $M = 0.3$. Find $n$ and $m$. ($2^{31} = 2\,147\,483\,648$.) Enter $n$.
@@ -480,7 +481,7 @@ print(f"our layer: M = {M:.3e}, m = {m / 2**31:.4f} * 2^31, n = {n}")
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Multiply, take the high half, shift right
 #
-# With $m$ and $n$, the product $M \cdot \mathrm{acc}$ takes two steps. First multiply by $m$, divide by $2^{31}$ and round: 32 bits times 32 bits are 64 bits, and dividing by $2^{31}$ takes the high half. Then shift right by $n$ bits, with rounding as well. (For $n < 0$ nothing is shifted right; acc is shifted left beforehand, and `requantize` of `quantcore` takes care of that.) For $n \ge 0$ each step is one line:
+# With $m$ and $n$, the product $M \cdot \mathrm{acc}$ takes two steps. First multiply by $m$, divide by $2^{31}$ and round: 32 bits times 32 bits give 64 bits, and dividing by $2^{31}$ keeps, in essence, their high half. Then shift right by $n$ bits, with rounding as well. (For $n < 0$ nothing is shifted right; acc is shifted left beforehand, and `requantize` of `quantcore` takes care of that.) For $n \ge 0$ each step is one line:
 
 # %% slideshow={"slide_type": "fragment"}
 def high_half(acc, m):  # acc m / 2^31, halves go up
@@ -501,7 +502,7 @@ for value in (2**-0.5, 0.3, 0.0625, 2**-7.5):
 # For all four $M$ the result is that of `requantize`. As the comments say, the two steps treat ties differently, and neither is $\operatorname{rint}$.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Compute]** For $M = \tfrac12$ ($m = 2^{30}$, $n = 0$), what do the acc $1, -1, 3, -3$ give? For $M = \tfrac18$ ($m = 2^{30}$, $n = 2$), what do $4, -4, 12, -12$ give? Enter the result of $-4$ with $M = \tfrac18$.
+# **[Compute]** For $M = \tfrac12$ ($m = 2^{30}$, $n = 0$), what do the sums $1, -1, 3, -3$ give? For $M = \tfrac18$ ($m = 2^{30}$, $n = 2$), what do $4, -4, 12, -12$ give? Enter the result of $-4$ with $M = \tfrac18$.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Follow one half: where does each of the two steps take it?
@@ -516,7 +517,7 @@ for value, some in ((0.5, [1, -1, 3, -3]), (0.125, [4, -4, 12, -12])):
     print(f"M = {value:5}  exact {[value * a for a in some]}  got {got}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The first row meets its ties in the “high half”, where they all go up. The second meets them in the “shift”, where they go away from zero. Why two rules? Rounding up is cheapest: add $2^{30}$ and shift, which ARM processors do in one instruction (SQRDMULH). The low 31 bits of a product are exactly one half so rarely that the bias does not count. The shift drops only $n$ bits, which are exactly one half with a chance of $2^{-n}$. Always up, positive and negative would not cancel, and each layer would lean up a little. Away from zero is symmetric, and roughly cancels ([Jacob et al., 2018](references.ipynb), appendix B).
+# The first row meets its ties in the “high half”, where they all go up. The second meets them in the “shift”, where they go away from zero. Why two rules? Taking ties up is cheapest: add $2^{30}$ and shift, which ARM processors do in one instruction (SQRDMULH). For most multipliers, the low 31 bits of a product are exactly one half so rarely that the bias does not count. The shift drops only $n$ bits, which are exactly one half with a chance of $2^{-n}$. If ties always went up here, too, positive and negative errors would not cancel, and each layer would drift up a little. Rounding away from zero is symmetric, and the errors roughly cancel ([Jacob et al., 2018](references.ipynb), appendix B).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Rounding twice: how much it changes
@@ -530,14 +531,14 @@ for value, some in ((0.5, [1, -1, 3, -3]), (0.125, [4, -4, 12, -12])):
 # [[I5](06_summary.ipynb#All-formulas)]
 
 # %% [markdown]
-# The remedy is to round only once: keep the product in 64 bits, and shift by $31 + n$ bits at once. TensorFlow Lite and CMSIS-NN have a compile option for it (single rounding). The price is a shift in 64 bits, which some vector instructions do slowly.
+# The remedy is to round only once: keep the product in 64 bits, and shift by $31 + n$ bits at once. TensorFlow Lite and CMSIS-NN have a compile-time option for this (single rounding). The price is a shift in 64 bits, which is slow with some vector instructions.
 
 # %% slideshow={"slide_type": "skip"}
 def requantize_once(acc, m, n):  # acc m / 2^(31 + n), halves go up
     return (acc * m + (1 << (30 + n))) >> (31 + n)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Predict]** Compared with $\operatorname{rint}(M \cdot \mathrm{acc})$ in float64, by how much at most is a code wrong after rounding twice (enter it)? Is any wrong after rounding once?
+# **[Predict]** Compared with $\operatorname{rint}(M \cdot \mathrm{acc})$ in float64, by how much at most can a code be off after rounding twice (enter this)? Is any code wrong after rounding once?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Guess a share. Whoever says 0 forgot that it is rounded twice.
@@ -557,19 +558,19 @@ for value in (2**-0.5, 2**-1.5, 2**-4.5, 2**-7.5):
     print(f"{twice.max().item():10} {(once > 0).sum().item():14}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# With $n = 0$ the second step does nothing, and neither is ever wrong. The smaller $n$ is, the more often rounding twice is wrong, and never by more than one code. Our layer has $n = 11$; at this rate about one of over four thousand codes is wrong. The reference must be in float64: `acc * M` in PyTorch is float32, a reference that has been rounded itself, and would blame others for its own errors.
+# With $n = 0$ the second step does nothing, and since no product in this table is exactly a tie, neither way is wrong. In the other three rows, the smaller $n$ is, the more often rounding twice is wrong, but never by more than one code. Our layer has $n = 11$; at this rate about one code in four thousand is wrong. The reference must be in float64: `acc * M` in PyTorch is float32, and a reference that has itself been rounded would blame others for its own errors.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Why it is this fraction ★
 #
 # This part derives $2^{-(n+1)}$ and can be skipped.
 #
-# Let $v = M \cdot \mathrm{acc} \cdot 2^n$. The first step gives the integer $y$ nearest to $v$. Rounded once, the result depends on which side of a tie $v/2^n$ lies; rounded twice, it depends on $y/2^n$. They can differ only if $y/2^n$ is exactly a tie and $v$ lies slightly toward 0: the second step rounds away from zero, and rounding once should go toward zero. The low $n$ bits of $y$ are exactly $100\cdots0$ with probability $2^{-n}$, and then $v$ lies on either side of $y$ with equal chance. So the fraction is $2^{-n} \cdot \tfrac12 = 2^{-(n+1)}$.
+# Let $v = M \cdot \mathrm{acc} \cdot 2^n$. The first step gives the integer $y$ nearest to $v$. Rounded once, the result depends on which side of a tie $v/2^n$ lies; rounded twice, it depends on $y/2^n$. The two can differ only if $y/2^n$ is exactly a tie and $v$ lies slightly closer to 0 than $y$: the second step rounds away from zero, and rounding once should go toward zero. The low $n$ bits of $y$ are exactly $100\cdots0$ with probability $2^{-n}$, and then $v$ lies on either side of $y$ with equal chance. So the fraction is $2^{-n} \cdot \tfrac12 = 2^{-(n+1)}$.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 A real layer
 #
-# Now we put the steps together. Before deployment $m$, $n$ and the integer bias are computed. At run time there are only integer operations: the sum of four terms, plus the bias, requantized, plus $z_3$, clipped.
+# Now we put the steps together. Before deployment, $m$, $n$ and the integer bias are computed. At run time there are only integer operations: the sum of four terms, plus the bias, requantized, plus $z_3$, clipped.
 
 # %% slideshow={"slide_type": "skip"}
 m, n = fixed_point_multiplier(M)
@@ -588,7 +589,7 @@ without_bias = integer_matmul(q1, q2, Q1.params, Q2.params, Q3.params)  # it kno
 print("same as integer_matmul:", torch.equal(finish(sum(terms).long(), m, n), without_bias.long()))
 
 # %% [markdown]
-# **An activation function can be free.** If a ReLU follows, the range of the output begins at 0 and $z_3 = q_{\min}$: the code of 0 is the smallest code. The final clipping has already turned negative numbers into the code of 0, and the ReLU needs nothing more.
+# **An activation function can be free.** If a ReLU follows, the range of the output begins at 0 and $z_3 = q_{\min}$: the code of 0 is the smallest code. The final clipping already turns negative numbers into the code of 0, and the ReLU needs nothing more.
 
 # %% slideshow={"slide_type": "fragment"}
 Q_relu = fit(layer(x_train).relu(), 8, symmetric=False)
@@ -603,7 +604,7 @@ print(f"zero point {p.zero_point.item()}; the clamp is the ReLU:", torch.equal(*
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Compared with fake quantization
 #
-# Fake quantization, as in [the last chapter](04_quantizer.ipynb), puts values on the grid and multiplies in floats. What training sees is fake quantization; what is deployed runs on integers. Do they agree? Below, the layer is done with fake quantization in three precisions: float64, float32 and bfloat16 (values on the grid and outputs of the layer are stored as bfloat16).
+# Fake quantization, as in [the last chapter](04_quantizer.ipynb), puts values on the grid and multiplies in floats. What training sees is fake quantization; what is deployed runs on integers. Do they agree? Below, the layer is computed with fake quantization in three precisions: float64, float32 and bfloat16 (values on the grid and outputs of the layer are stored as bfloat16).
 #
 # **[Predict]** For each of the three precisions, what percentage of codes differs from the integer result?
 
@@ -627,7 +628,7 @@ for dtype in (torch.float64, torch.float32, torch.bfloat16):
     print(f"{str(dtype)[6:]:17} {share:17.0%} {off.max().item():10} {correct(codes):12}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# float64 and float32 agree with the integers almost everywhere. Codes that differ are off by 1, which comes from double rounding and from the rounded bias. bfloat16 has only 8 significant bits and many more codes differ, though still by 1 only. So fake quantization can predict the **accuracy** after deployment. For the codes to agree almost everywhere, too, these are the conditions: the same parameters and the same bias on both sides; enough significant bits in the floats, which float32 has and bfloat16 has not; and every operator between layers (adding, concatenating, pooling) requantizes in the same way.
+# float64 and float32 agree with the integers almost everywhere. Codes that differ are off by 1, which comes from double rounding and from the rounded bias. bfloat16 has only 8 significant bits, and many more codes differ, though still only by 1. So fake quantization can predict the **accuracy** after deployment. For the codes to agree almost everywhere, too, these are the conditions: the same parameters and the same bias on both sides; enough significant bits in the floats (float32 has enough, bfloat16 does not); and every operator between layers (adding, concatenating, pooling) requantizes in the same way.
 #
 # Real runtimes may requantize in yet other ways. `QLinearMatMul` of onnxruntime multiplies by $M$ in floats and rounds only once. For more samples, take a random matrix of 512×512 and multiply it by itself:
 
@@ -653,7 +654,7 @@ except ImportError as error:
 # **[Predict]** Drop term 2, term 3 or term 4 on purpose. How far does accuracy fall? And if the weights are asymmetric per channel, so that each column has its own $z_2$?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Leave out a term on purpose: what happens to the accuracy? Most expect a disaster.
+# Leave out a term on purpose: what happens to the accuracy? Most expect a disaster; it depends on the term.
 
 # %% tags=["predict"] slideshow={"slide_type": "fragment"}
 per_channel = fit(w, 8, symmetric=False, axis=1)
@@ -673,10 +674,10 @@ for dropped in (None, 1, 2, 3):
     print()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Per tensor, without term 2 or term 4, accuracy has hardly changed, and yet the SQNR is negative: the values of the output are all wrong.
+# Per tensor, accuracy hardly changes without term 2 or term 4, and yet the SQNR is negative: the values of the output are all wrong.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **[Think]** Why does accuracy not show it? Why does it show per channel?
+# **[Think]** Why does accuracy not show this error? Why does it show the error per channel?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Stop here for 30 seconds: the accuracy has not changed, so is it right?
@@ -684,11 +685,11 @@ for dropped in (None, 1, 2, 3):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# With a single $z_2$, term 2 depends only on the row of the input and term 4 is a constant. Without either, the ten scores of a picture shift together, and the largest is still the largest, unless they are shifted into clipping. Term 3 differs from column to column; without it the order of the scores is lost.
+# With a single $z_2$, term 2 depends only on the row of the input and term 4 is a constant. Without one of these two, the ten scores of a picture shift together, and the largest is still the largest, unless they are shifted into clipping. Term 3 differs from column to column; without it the order of the scores is lost.
 #
 # Per channel each column has its own $z_2$, so terms 2 and 4 also differ from column to column, and dropping any of them upsets the order.
 #
-# So whoever looks at accuracy alone will accept a wrong implementation. And if another layer followed, a common shift would not be harmless any more.
+# So whoever looks at accuracy alone may accept a wrong implementation. And if another layer followed, a common shift would no longer be harmless.
 #
 # </details>
 
@@ -698,7 +699,7 @@ for dropped in (None, 1, 2, 3):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A scale must not change along the sum
 #
-# If each $k$ has its own $s_k$, then in $\sum_k s_k\,(q_{1,k} - z_1)(q_{2,k} - z_2)$ the $s_k$ cannot be taken out of the sum. Every term would be multiplied by a fraction first, and the advantage of integer products is gone. What about the other two directions?
+# If each $k$ has its own $s_k$, then in $\sum_k s_k\,(q_{1,k} - z_1)(q_{2,k} - z_2)$ the $s_k$ cannot be taken out of the sum. Every term would have to be multiplied by a fraction first, and the advantage of integer products would be gone. What about the other two directions?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Here `w` has the shape `(512, 10)`, which is (input, output), with output channels in dimension 1.
@@ -720,7 +721,7 @@ for name, inputs, weights in (
         q = integer_matmul(*codes, inputs.params, weights.params, Q3.params)
         print(f"{name}  SQNR of the product {sqnr_db(product, Q3.dequantize(q)):.1f} dB")
     except ValueError as error:
-        print(f"{name}  ValueError: {error}")
+        print(fill(f"{name}  ValueError: {error}", 90))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Each column of the weights (an output channel) may have its own $s_2$, and each row of the input (a picture, a token) its own $s_1$: within one sum they are constant, and can be taken out.
@@ -761,15 +762,15 @@ for name, make in {
     print(f"{name:25} {milliseconds(make)}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Fake quantization is slower than floats: it does the same float product, with quantizing and dequantizing besides. `integer_matmul` was written for teaching, to show each step clearly, and not for speed.
+# Fake quantization (“simulated int8”) is slower than floats: it does the same float product, and quantizes and dequantizes as well. `integer_matmul` was written for teaching, to show each step clearly, and not for speed.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# What makes 8 bits really fast is the 8-bit multiply-add instructions of a processor, and programs written for them. On the computer that made this page (with VNNI), the integer product of `torch` and “unsigned times signed” of onnxruntime are several times faster than floats. The same onnxruntime with “signed times signed” does not take the fast way, and is even slower. So speed can only be measured on the target machine, and not inferred from the bit width. What is certain is the memory traffic that is saved, as measured in [Information theory](01_information_theory.ipynb).
+# What makes 8 bits really fast is the 8-bit multiply-add instructions of a processor, and programs written for them. On the computer that made this page (with the VNNI instructions), the integer product of `torch` and “unsigned times signed” in onnxruntime are several times faster than floats. The same onnxruntime with “signed times signed” does not take the fast path, and is even slower than floats. So speed can only be measured on the target machine, and not inferred from the bit width. What is certain is the saving in memory traffic, as measured in [Information theory](01_information_theory.ipynb).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
-# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only said to be unfinished.
+# These exercises are for after class. Write your answer first, then run the next cell to check it. If it does not pass, you get the smallest counterexample and hints. An exercise that you have not begun is only reported as unfinished.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **[Try]** (8 minutes, difficulty 2/3) Write `my_terms(q1, q2, z1, z2)`: `q1` and `q2` are one-dimensional `torch.int8` tensors of the same length, `z1` and `z2` integers. It returns the four terms in the order of I1 (with their signs), four integers. Their sum should be $\sum_k (q_{1,k} - z_1)(q_{2,k} - z_2)$.
@@ -796,7 +797,7 @@ exercises.check("four-terms", my_terms)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (5 minutes, difficulty 2/3) Write `my_accumulator(terms, largest_a, largest_b)`: `terms` products are added, and the two factors are at most `largest_a` and `largest_b` in magnitude; all three are positive integers. How many bits must a signed accumulator have at least, so as not to overflow? It returns the bits.
+# **[Try]** (5 minutes, difficulty 2/3) Write `my_accumulator(terms, largest_a, largest_b)`: `terms` products are added, and the two factors are at most `largest_a` and `largest_b` in magnitude; all three are positive integers. At least how many bits must a signed accumulator have so as not to overflow? It returns this number.
 
 # %% slideshow={"slide_type": "skip"}
 def my_accumulator(terms, largest_a, largest_b):
@@ -813,7 +814,7 @@ exercises.check("accumulator-bits", my_accumulator)
 #     return (terms * largest_a * largest_b).bit_length() + 1
 # ```
 #
-# The magnitude of the sum is at most the product of the three; `bit_length` is how many bits that has, plus 1 bit for the sign.
+# The magnitude of the sum is at most the product of the three; `bit_length` is the number of bits of this product; 1 bit is added for the sign.
 #
 # </details>
 
@@ -840,7 +841,7 @@ exercises.check("output-code", my_output)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (8 minutes, difficulty 3/3) Some chips have a 16-bit multiplier only. Write `my_multiplier(M)`: write $0 < M < 1$ as $M \approx m \cdot 2^{-15} \cdot 2^{-n}$ with an integer $m$ in $[2^{14}, 2^{15})$; `M` is a float, and it returns two integers, $m$ and $n$.
+# **[Try]** (8 minutes, difficulty 3/3) Some chips have only a 16-bit multiplier. Write `my_multiplier(M)`: express $0 < M < 1$ as $M \approx m \cdot 2^{-15} \cdot 2^{-n}$ with an integer $m$ in $[2^{14}, 2^{15})$; `M` is a float, and the function returns two integers, $m$ and $n$.
 
 # %% slideshow={"slide_type": "skip"}
 def my_multiplier(M):
@@ -861,12 +862,12 @@ exercises.check("multiplier-16", my_multiplier)
 #     return (m, n) if m < 2**15 else (2**14, n - 1)
 # ```
 #
-# When it is rounded exactly to $2^{15}$, carry. The relative error is at most $2^{-15}$.
+# When rounding gives exactly $2^{15}$, carry. The relative error is at most $2^{-15}$.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **[Try]** (10 minutes, difficulty 3/3) The right shift of this chapter takes ties away from zero. Write one that takes them to even: `my_shift(y, n)`, where `y` and `n` are integers, `y` may have either sign, and $n \ge 0$, returns $y/2^n$ rounded to the nearest integer, ties to even. Use integer operations only.
+# **[Try]** (10 minutes, difficulty 3/3) The right shift of this chapter takes ties away from zero. Write one that takes them to even, `my_shift(y, n)`: `y` and `n` are integers, `y` may have either sign, and $n \ge 0$. It returns $y/2^n$ rounded to the nearest integer, ties to even. Use integer operations only.
 
 # %% slideshow={"slide_type": "skip"}
 def my_shift(y, n):
@@ -886,7 +887,7 @@ exercises.check("shift-even", my_shift)
 #     return down + up
 # ```
 #
-# `>>` rounds down, and the remainder is not negative. If it is more than half, add 1; if exactly half, add 1 only when the quotient is odd.
+# `>>` rounds down, and the remainder is not negative. If the remainder is more than half, add 1; if exactly half, add 1 only when the quotient is odd.
 #
 # </details>
 
@@ -899,7 +900,7 @@ exercises.check("shift-even", my_shift)
 # Discuss for 5 minutes: is a difference of one code an error?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How far have you come in the whole course? The next cell knows:
+# How far have you come in the whole course? The next cell shows it:
 
 # %% slideshow={"slide_type": "skip"}
 exercises.progress()
@@ -909,11 +910,11 @@ exercises.progress()
 #
 # - With the same $s$ and $z$, implementations may differ by one code, for four reasons: the rule for ties, adding $z$ first, multiplying by $1/s$ instead of dividing by $s$, and rounding twice in requantization.
 # - A product of quantized matrices expands into four terms. Terms 1 and 2 are computed at run time; with static quantization terms 3 and 4 go into the bias beforehand. With symmetric weights terms 2 and 4 are 0. In general zero points do not cancel.
-# - Code times code is at most $2^{14}$ in magnitude; with zero points subtracted, at most $255^2$. How many terms an accumulator of $B$ bits can add is $2^{B-1} - 1$ divided by this bound.
+# - Code times code is at most $2^{14}$ in magnitude; with zero points subtracted, at most $255^2$. The number of terms an accumulator of $B$ bits can add is $2^{B-1} - 1$ divided by this bound.
 # - The scale is changed only once, after the sum, $M = s_1 s_2 / s_3 \approx m \cdot 2^{-31-n}$ with $2^{30} \le m < 2^{31}$ and a relative error of at most $2^{-31}$.
 # - The high half takes ties up, the shift takes them away from zero. Compared with rounding once, about $2^{-(n+1)}$ of the codes differ by 1 ($n \ge 1$).
-# - With the same parameters, bias and requantization, and enough significant bits in the floats, fake quantization agrees with integers in almost all codes. Fake quantization can predict the accuracy after deployment, and cannot predict speed.
-# - To check an integer implementation, compare codes and SQNR, and not accuracy alone.
+# - With the same parameters, bias and requantization, and enough significant bits in the floats, fake quantization agrees with integers in almost all codes. Fake quantization can predict the accuracy after deployment, but not the speed.
+# - To check an integer implementation, compare codes and SQNR, not accuracy alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Next: [Visualization](05_visualization.ipynb), on seeing from pictures what is wrong with a quantization.

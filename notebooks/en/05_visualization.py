@@ -633,7 +633,7 @@ for name in "ABCD":
 # An SQNR means something only beside another that it can be compared with. That of D is higher than those of A and B, and anyone who looks at it alone would let D pass. With the same ReLU data C is nearly 6 dB above D, and only this comparison shows it.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Once the diagnosis is clear, we can treat it. Which case below is cured best? Which is cured, and still does not have a high SQNR?
+# Once the diagnosis is clear, we can treat it. Which case below gains most? Which is cured, and still does not have a high SQNR?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Let students choose the cure before they see its effect; wrong choices teach the most.
@@ -654,7 +654,7 @@ for name, (cure, quantizer) in cures.items():
 # A had the wrong range, and `minmax` is enough. For D the zero point is rounded, which gains nearly 6 dB: when half of the numbers are 0, mid-rise has four times the noise of mid-tread, as computed in [Rate–distortion](01b_rate_distortion.ipynb#Mid-rise-and-mid-tread).
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The number of B is not high, because the outlier is clipped, and most of the noise that remains comes from it alone. Without it, all the others are fine. The SQNR cannot tell whether the outlier was important.
+# B gains most. Its number is still not high, because the outlier is clipped, and most of the noise that remains comes from it alone. Without it, all the others are fine. The SQNR cannot tell whether the outlier was important.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 Pictures deceive
@@ -664,7 +664,7 @@ for name, (cure, quantizer) in cures.items():
 # **[Predict]** $x$ is uniform and quantized to INT8. Is the histogram of $\hat x$ flat? Leaving out both ends, by what factor is the highest bin above the lowest? (Reconstructed values are $2\sqrt3/254$ apart, bins are $3.5/50$ wide.)
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Look at both histograms, and let students say which one was quantized worse.
+# Look at both histograms, and let students say whether anything is wrong with the second.
 
 # %%
 exercises.predict("comb-ratio")

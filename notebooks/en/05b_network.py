@@ -210,7 +210,7 @@ for name, (w, b) in zip(NAMES, net):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Post-training quantization
 #
-# [**Post-training quantization**](glossary.ipynb#Networks) (PTQ) does not change the weights; it only chooses quantizers.
+# [**Post-training quantization**](glossary.ipynb#Quantization) (PTQ) does not change the weights; it only chooses quantizers.
 #
 # **Weights** are fixed, and their range comes from the weights themselves. We use symmetric quantization, per tensor or per (output) channel.
 #
@@ -301,7 +301,7 @@ for method in progress(methods, "inputs"):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# At 3 bits and more the six ways differ by less than the standard deviation, so they cannot be ranked. At 2 bits `minmax` and the moving average are about 1 point worse; `percentile`, `mse` and dynamic are best, so a little [**clipping**](glossary.ipynb#Quantizers-and-integer-arithmetic) is worthwhile for activations. Dynamic ranges need no calibration set, but take another pass over the data each time, and this network does not need them. From here on activations use `mse`.
+# At 3 bits and more the six ways differ by less than the standard deviation, so they cannot be ranked. At 2 bits `minmax` and the moving average are about 1 point worse; `percentile`, `mse` and dynamic are best, so a little [**clipping**](glossary.ipynb#Quantizers-and-integer-arithmetic) is worthwhile for activations. Dynamic ranges need no calibration set, but take another pass over the data each time, and this network does not need them. From here on activations use `mse`, except where a cell says `minmax`.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Weights and activations quantized together, as a picture. The vertical bars go from the worst of the five networks to the best.
@@ -325,8 +325,9 @@ for j, (name, (color, marker)) in enumerate(styles.items()):
 curves.line(0, "float32", [2, 8], [float_points] * 2, color=GRAY, linestyle="--")
 curves.frame(0, "weights and inputs quantized", "bit width b", "accuracy, %", (1.7, 8.3), (0, 102))
 curves.legend(0, loc="lower right")
-for name in styles:
-    print(f"{name:17}", "".join(f"{spread(values):>13}" for values in both[name]))
+print("bits", "".join(f"{name:>19}" for name in styles))
+for j, b in enumerate(widths):
+    print(f"{b:4}", "".join(f"{spread(both[name][j]):>19}" for name in styles))
 lowest = {f"two_{i}": spread(both[name][-1]).strip() for i, name in enumerate(styles)}
 curves.show("network-bits", float=f"{float_points:.1f}", **lowest)
 
@@ -412,7 +413,7 @@ for b in widths:
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Choosing bit widths within a budget
 #
-# This leads to [**mixed precision**](glossary.ipynb#Networks): layer $k$ has $N_k$ weights of $b_k$ bits. Make $\sum_k D_k(b_k)$ as small as possible, on condition that the bits of all weights, $\sum_k N_k b_k$, stay within the budget. Four layers and seven bit widths are $7^4 = 2401$ choices, and we try them all. Only the $D_k$ of the table are needed for that; the network need not be run.
+# This leads to [**mixed precision**](glossary.ipynb#Quantization): layer $k$ has $N_k$ weights of $b_k$ bits. Make $\sum_k D_k(b_k)$ as small as possible, on condition that the bits of all weights, $\sum_k N_k b_k$, stay within the budget. Four layers and seven bit widths are $7^4 = 2401$ choices, and we try them all. Only the $D_k$ of the table are needed for that; the network need not be run.
 #
 # **[Predict]** The budget is 2.25 bits for each weight on average. To which layers will the additional 0.25 bits go? How much higher will accuracy be than with 2 bits for every layer?
 
@@ -495,7 +496,7 @@ for name, (w, _) in zip(NAMES, net):
     print(f"{name:7} predicted {predicted.mean():5.2f}   measured {sum(lost) / len(lost):5.2f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# In this network channels stand out only mildly. In large language models the activations of a few channels are dozens of times those of the others ([Dettmers et al., 2022](references.ipynb)). We can make one to see what happens. For $\lambda > 0$ a ReLU satisfies $\operatorname{ReLU}(\lambda x) = \lambda\operatorname{ReLU}(x)$. So multiply the weights and the bias of one channel of `conv1` by $\lambda$, and divide those weights of `conv2` that meet this channel by $\lambda$: the float output of the network does not change at all.
+# In this network channels stand out only mildly. In large language models the activations of a few channels are up to 20 times those of the others ([Dettmers et al., 2022](references.ipynb)). We can make one to see what happens. For $\lambda > 0$ a ReLU satisfies $\operatorname{ReLU}(\lambda x) = \lambda\operatorname{ReLU}(x)$. So multiply the weights and the bias of one channel of `conv1` by $\lambda$, and divide those weights of `conv2` that meet this channel by $\lambda$: the float output of the network does not change at all.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **[Predict]** The float output stays; what about the result at 4 bits? If the weights are per channel, is everything rescued?
@@ -531,7 +532,7 @@ for factor in (1, 4, 16, 64):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 Quantization-aware training
 #
-# With 2 bits for every layer, post-training quantization lost more than ten points. In [**quantization-aware training**](glossary.ipynb#Networks) (QAT) the weights learn for a few more epochs while they are quantized: fake quantization in the forward pass, and the **straight-through estimator** (STE) in the backward pass; `UniformQuantizer.forward` does both (see [The uniform quantizer](04_quantizer.ipynb)). We begin with the trained weights. The ranges stay as calibrated, the learning rate decreases to 0, and we take the weights after the last step, without choosing on the test set.
+# With 2 bits for every layer, post-training quantization lost more than ten points. In [**quantization-aware training**](glossary.ipynb#Quantization) (QAT) the weights learn for a few more epochs while they are quantized: fake quantization in the forward pass, and the **straight-through estimator** (STE) in the backward pass; `UniformQuantizer.forward` does both (see [The uniform quantizer](04_quantizer.ipynb)). We begin with the trained weights. The ranges stay as calibrated, the learning rate decreases to 0, and we take the weights after the last step, without choosing on the test set.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Guess how much comes back, and write it down. Ask where this accuracy comes from.
@@ -716,6 +717,9 @@ print(f"output codes that differ: {(off > 0).double().mean():.2%}, by at most {o
 print("pictures whose two best scores have one code:", (top[:, 0] == top[:, 1]).sum().item())
 wrong = run_integer(layers, quantizers[1][0].quantize(x_test), pad=0)
 print(f"accuracy {accuracy(q_out):.1%}; padded with 0 instead of z: {accuracy(wrong):.1%}")
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# The output codes differ by at most 1. Where the two best scores share a code, that is enough to change the prediction; here it can happen to one picture. A wrong border does far more harm: padded with the integer 0, the network loses about 3 points.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 Saved to a file

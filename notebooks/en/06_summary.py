@@ -10,7 +10,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Summary: first the examination, then the answers
 #
-# At the end of a course and without notes, which formulas can you still write down, and which mistakes do you avoid? This chapter begins with an examination, and then gives the answers. The answers are one table of all the main formulas of the course. Each is checked once more, with the prediction of the formula on the left and the measured value on the right, and an error where they disagree. In the end we look at twelve things that are easily got wrong, and why.
+# At the end of a course and without notes, which formulas can you still write down, and which mistakes do you avoid? This chapter begins with an examination, and then gives the answers. The answers are one table of all the main formulas of the course. Each is checked once more, with the prediction of the formula on the left and the measured value on the right, and an error where they disagree. Later we look at twelve things that are easy to get wrong, and why.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # The examination comes before the lecture. The paper is in the notebook: half an hour, without notes.
@@ -21,8 +21,8 @@
 # - answer an examination from memory, and know which chapter you should read again;
 # - find any formula, say under which conditions it holds, and check it on the spot;
 # - point out what is wrong in three formulas that many tutorials print, and why they must be changed;
-# - answer the twelve questions that are easily got wrong, with a counterexample for each;
-# - say what to read next, and which part of this course those methods use.
+# - answer the twelve questions that are easy to get wrong, with a counterexample where there is one;
+# - say which newer methods to read about next, and which part of this course each of them uses.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # | section | time |
@@ -31,7 +31,7 @@
 # | All formulas | 10 minutes |
 # | Checked group by group | 10 minutes |
 # | Three formulas from tutorials | 10 minutes |
-# | Twelve things easily got wrong | 10 minutes |
+# | Twelve things that are easy to get wrong | 10 minutes |
 # | Where to go from here | 10 minutes |
 # | The last picture | 6 minutes |
 # | Summary | 2 minutes |
@@ -56,15 +56,15 @@ explore.set_language("en")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The examination
 #
-# There are 24 questions for half an hour. You may use pen and paper and a calculator; do not look at the table below yet.
+# There are 24 questions, to be answered in half an hour. You may use pen and paper and a calculator; do not look at the table below yet.
 #
-# - The first twelve each give the name and the condition of a formula, and you choose one of four expressions. The questions are drawn from the table, and numbered as there; the wrong expressions are all common mistakes.
-# - The last twelve are the twelve things that are easily got wrong. Each asks for a number; a fraction such as `1/12` will do. Give decimals to three significant digits, and integers where integers are asked for.
+# - The first twelve each give the name and the condition of a formula, and you choose one of four expressions. The questions are drawn from the table, and carry the numbers of its rows; many of the wrong expressions are common mistakes.
+# - The last twelve are the twelve things that are easy to get wrong. Each asks for a number; a fraction such as `1/12` will do. Give decimals to three significant digits, and integers where integers are asked for.
 #
-# Answer everything before you hand it in. Then each question says what was wrong, and at the end stand your score and the chapters to read again. Wrong answers may be changed and handed in once more. In the notebook you can take the examination again, with other questions and other numbers.
+# Answer everything before you hand it in. Then each question tells you whether you were right, and the last twelve also what went wrong. At the end you see your score and the chapters to read again. Wrong answers may be changed and handed in again. In the notebook you can take the examination again, with other questions and other numbers.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Leave this slide on the screen during the examination. Afterwards let the class say which question most got wrong.
+# Leave this slide on the screen during the examination. Afterwards let the class say which question most of them got wrong.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **[Compute]** Run the next cell, and answer the whole paper. Of the 24, how many do you expect to get right? Write it down before you hand it in.
@@ -75,16 +75,16 @@ exercises.exam()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## All formulas
 #
-# From here on these are the answers. A question of the first kind has the number of its row here: if you got it wrong, read the formula again together with its condition.
+# From here on you see the answers. A multiple-choice question carries the number of its row in this table: if you got it wrong, read the formula again together with its condition.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Do not read the table. Each group draws three numbers, writes one line of verification for each, and compares it with the cells.
 
 # %% [markdown]
-# The letters are groups: N noise and information, S schemes, P parameters, Q quantizer, I integer arithmetic, V visualization, T network. Clipping always means **clipping** in the sense of saturation. The last column is the chapter that derived the formula and first checked it; there, the number stands below the formula as well.
+# The letters are groups: N noise and information, S schemes, P parameters, Q quantizer, I integer arithmetic, V visualization, T network. **Clipping** always means saturation. The last column is the chapter that explains the formula and checks it; there, the number stands below the formula or beside it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# | code | name | formula | condition | chapter |
+# | no. | name | formula | condition | chapter |
 # |:--|:--|:--|:--|:--|
 # | N1 | storage | $N\,b/8$ bytes | $N$ codes, closely packed | [Information theory](01_information_theory.ipynb) |
 # | N2 | quantization noise power | $\sigma_q^2 = \Delta^2/12$ | the error is uniform over one step | [Information theory](01_information_theory.ipynb) |
@@ -101,23 +101,23 @@ exercises.exam()
 # | N13 | entropy | $H = -\sum_q p_q \log_2 p_q \le b$ | equal only if all codes are equally probable | [Rate–distortion](01b_rate_distortion.ipynb) |
 # | N14 | entropy and step | $H \approx h - \log_2 \Delta$ | the step is small enough | [Rate–distortion](01b_rate_distortion.ipynb) |
 # | N15 | Gaussian rate–distortion function | $D(R) = \sigma^2\,2^{-2R}$ | independent, identically distributed Gaussian signal; no quantizer is lower | [Rate–distortion](01b_rate_distortion.ipynb) |
-# | N16 | even quantization with entropy coding | $\pi\mathrm{e}/6$ times $D(R)$: 1.53 dB more, or 0.255 bits | Gaussian, the step is small enough | [Rate–distortion](01b_rate_distortion.ipynb) |
-# | N17 | stochastic rounding | $\mathbb{E}[\hat x \mid x] = x$, mean noise power $2\cdot\Delta^2/12$ | no clipping; the probability of going up is where $x$ lies between two levels; for the second, as N2 | [Information theory](01_information_theory.ipynb) |
+# | N16 | even spacing with entropy coding | $\pi\mathrm{e}/6$ times $D(R)$: 1.53 dB more, or 0.255 bits | Gaussian, the step is small enough | [Rate–distortion](01b_rate_distortion.ipynb) |
+# | N17 | stochastic rounding | $\mathbb{E}[\hat x \mid x] = x$, mean noise power $2\cdot\Delta^2/12$ | no clipping; the probability of rounding up is the relative position of $x$ between two levels; the second also needs the condition of N2 | [Information theory](01_information_theory.ipynb) |
 # | N18 | sum of errors | root mean square $\sqrt{(N\mu)^2 + N\sigma_e^2}$ | $N$ independent errors of mean $\mu$ and standard deviation $\sigma_e$ | [Information theory](01_information_theory.ipynb) |
-# | N19 | error of an uneven quantizer | $D \approx \dfrac{1}{12\,L^2}\left(\displaystyle\int f(x)^{1/3}\,\mathrm{d}x\right)^{3}$ | smooth density, a large number of levels $L$; the density of reconstructed values is proportional to $f^{1/3}$ | [Rate–distortion](01b_rate_distortion.ipynb) |
+# | N19 | error of an unevenly spaced quantizer | $D \approx \dfrac{1}{12\,L^2}\left(\displaystyle\int f(x)^{1/3}\,\mathrm{d}x\right)^{3}$ | smooth density, a large number of levels $L$; the density of reconstructed values is proportional to $f^{1/3}$ | [Rate–distortion](01b_rate_distortion.ipynb) |
 # | N20 | mean length of a Huffman code | $H \le \sum_q p_q \ell_q < H + 1$ | encoded one by one; at least two codes | [Rate–distortion](01b_rate_distortion.ipynb) |
-# | S1 | signed integers | $-2^{b-1} \le q \le 2^{b-1}-1$ | two's complement; one more negative | [Quantization schemes](02_schemes.ipynb) |
+# | S1 | signed integers | $-2^{b-1} \le q \le 2^{b-1}-1$ | two's complement; one more negative number | [Quantization schemes](02_schemes.ipynb) |
 # | S2 | unsigned integers | $0 \le q \le 2^b - 1$ | all $b$ bits are for the value | [Quantization schemes](02_schemes.ipynb) |
 # | S3 | two int4 in a byte | $(q_0 \bmod 16) + 16\,(q_1 \bmod 16)$ | the low 4 bits first | [Quantization schemes](02_schemes.ipynb) |
 # | S4 | small floats | $2^{E-\mathrm{bias}}\,(1 + T/2^{w_{\mathrm m}})$; for $E = 0$ it is $2^{1-\mathrm{bias}}\,T/2^{w_{\mathrm m}}$ | $E$ is the value of the exponent bits, $T$ that of the mantissa bits, $w_{\mathrm m}$ the width of the mantissa | [Quantization schemes](02_schemes.ipynb) |
-# | S5 | SQNR of float formats | $6.02\,w_{\mathrm m} + 13.46$ dB | data between many neighboring powers of 2, no overflow | [Quantization schemes](02_schemes.ipynb) |
+# | S5 | SQNR of float formats | $6.02\,w_{\mathrm m} + 13.46$ dB | data spread over several intervals between neighboring powers of 2, no overflow | [Quantization schemes](02_schemes.ipynb) |
 # | S6 | where INT8 and FP8 are equal | $20\log_{10}\Gamma = 6.02\,(b - w_{\mathrm m}) + 4.77 - 13.46$ | N5 and S5 both hold | [Quantization schemes](02_schemes.ipynb) |
 # | P1 | a range with 0 | $x_{\min} \leftarrow \min(x_{\min}, 0)$, $x_{\max} \leftarrow \max(x_{\max}, 0)$ | always first | [Quantization parameters](03_params.ipynb) |
 # | P2 | asymmetric, scale | $s = \dfrac{x_{\max}-x_{\min}}{q_{\max}-q_{\min}}$ | after P1 | [Quantization parameters](03_params.ipynb) |
 # | P3 | asymmetric, zero point | $z = \operatorname{clamp}(\operatorname{rint}(q_{\min} - x_{\min}/s),\, q_{\min},\, q_{\max})$ | an integer | [Quantization parameters](03_params.ipynb) |
 # | P4 | symmetric, signed | $z = 0$, $s = \dfrac{\max\lvert x\rvert}{2^{b-1}-1}$ | with `minmax` the code $-2^{b-1}$ does not occur | [Quantization parameters](03_params.ipynb) |
 # | P5 | symmetric, all codes | $z = 0$, $s = \dfrac{\max\lvert x\rvert}{2^{b-1}}$ | if the largest value is positive, the positive end is clipped | [Quantization parameters](03_params.ipynb) |
-# | P6 | symmetric, midpoint | $z = 0$, $s = \dfrac{\max\lvert x\rvert}{(2^b-1)/2}$ | the observers of PyTorch, with codes $[-2^{b-1}, 2^{b-1}-1]$; equal to P2 for $\pm\max\lvert x\rvert$ | [Quantization parameters](03_params.ipynb) |
+# | P6 | symmetric, midpoint | $z = 0$, $s = \dfrac{\max\lvert x\rvert}{(2^b-1)/2}$ | the symmetric observers of PyTorch, with codes $[-2^{b-1}, 2^{b-1}-1]$; equal to P2 for $\pm\max\lvert x\rvert$ | [Quantization parameters](03_params.ipynb) |
 # | P7 | symmetric, unsigned | $z = 0$, $s = \dfrac{x_{\max}}{2^b-1}$ | the data are not negative | [Quantization parameters](03_params.ipynb) |
 # | P8 | bits for each weight | $b + 32/g$ | every $g$ weights share a float32 $s$, $z = 0$; with an $s$ of 16 bits it is $b + 16/g$ | [Quantization parameters](03_params.ipynb) |
 # | P9 | error at the ends of the range | $s\,(z - z^*)$, $\lvert e\rvert \le s/2$ | $z^* = q_{\min} - x_{\min}/s$ | [Quantization parameters](03_params.ipynb) |
@@ -132,7 +132,7 @@ exercises.exam()
 # | Q6 | gradient of the step (LSQ) | $\dfrac{\partial\hat x}{\partial s} := \operatorname{rint}\!\Big(\dfrac xs\Big) - \dfrac xs$; for clipped values $q_{\min}$ or $q_{\max}$ | $z = 0$; by convention the derivative of rint is 1 | [The uniform quantizer](04_quantizer.ipynb) |
 # | I1 | four terms of a product | $\sum (q_1 - z_1)(q_2 - z_2) = \sum q_1 q_2 - z_2 \sum q_1 - z_1 \sum q_2 + K z_1 z_2$ | an identity; $K$ terms are summed | [Integers only](04b_integer.ipynb) |
 # | I2 | fixed-point multiplier | $M = \dfrac{s_1 s_2}{s_3} \approx m\,2^{-31-n}$, $2^{30} \le m < 2^{31}$ | $m$ and $n$ are integers | [Integers only](04b_integer.ipynb) |
-# | I3 | requantization | $q_3 = \operatorname{clamp}(z_3 + M \cdot \text{acc},\, q_{\min},\, q_{\max})$, with $M \cdot \text{acc}$ rounded twice | acc is the sum of I1, int32. The high half takes ties up, the shift takes them away from zero, so now and then it differs by 1 from rounding once | [Integers only](04b_integer.ipynb) |
+# | I3 | requantization | $q_3 = \operatorname{clamp}(z_3 + M \cdot \text{acc},\, q_{\min},\, q_{\max})$, with $M \cdot \text{acc}$ rounded twice | acc is the sum of I1, int32. The high half takes ties up, the shift takes them away from zero, so now and then the result differs by 1 from rounding once | [Integers only](04b_integer.ipynb) |
 # | I4 | how many terms can be summed | $K \le \left\lfloor\dfrac{2^{B-1}-1}{a_1 a_2}\right\rfloor$ | the factors are at most $a_1$, $a_2$ in magnitude, the accumulator has $B$ bits | [Integers only](04b_integer.ipynb) |
 # | I5 | fraction wrong by double rounding | about $2^{-(n+1)}$ | $n \ge 1$, the low bits of the sum are uniform | [Integers only](04b_integer.ipynb) |
 # | V1 | histogram of the error | $e/s$ has density 1 on $\pm\tfrac12$ | as N2 | [Visualization](05_visualization.ipynb) |
@@ -140,16 +140,16 @@ exercises.exam()
 # | V3 | SQNR of `minmax` | $10\log_{10}\!\big(12\,(2^{b-1}-1)^2\big) - 20\log_{10}\dfrac{\max\lvert x\rvert}{x_{\mathrm{rms}}}$ dB | symmetric signed; N2 holds | [Visualization](05_visualization.ipynb) |
 # | T1 | folding batch normalization | $w' = \dfrac{\gamma}{\sigma}\,w$, $\mathrm{bias}' = \tau - \dfrac{\gamma}{\sigma}\,\mu$ | after training, when $\mu$ and $\sigma$ no longer change | [A real network](05b_network.ipynb) |
 # | T2 | errors layer by layer | $D \approx \sum_k D_k$ | the errors of the layers are uncorrelated, the step is small enough | [A real network](05b_network.ipynb) |
-# | T3 | gain of per channel | channel $j$: $20\log_{10}\dfrac{\max\lvert w\rvert}{\max\lvert w_j\rvert}$ dB | the step is small enough | [A real network](05b_network.ipynb) |
+# | T3 | gain of quantizing per channel | channel $j$: $20\log_{10}\dfrac{\max\lvert w\rvert}{\max\lvert w_j\rvert}$ dB | the step is small enough | [A real network](05b_network.ipynb) |
 # | T4 | bytes of a file | $\displaystyle\sum_k \left(\left\lceil\frac{N_k b_k}{8}\right\rceil + 8\,C_k + 5\right)$ | per channel; $s$ and bias 4 bytes each, $s$ and $z$ of the input 5 bytes; without the header | [A real network](05b_network.ipynb) |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Sources: N2 ([Bennett, 1948](references.ipynb)); N3, N10 ([Widrow & Kollár, 2008](references.ipynb)); N9 ([Banner et al., 2019](references.ipynb)), and N8 is N2 inside the range; N11 ([Lloyd, 1982](references.ipynb); [Max, 1960](references.ipynb)); N13, N15 ([Shannon, 1948](references.ipynb); [Shannon, 1959](references.ipynb)); N14, N16 ([Gish & Pierce, 1968](references.ipynb); [Gray & Neuhoff, 1998](references.ipynb)); S3, Q1, Q2 ([ONNX, 2024](references.ipynb)); S4 ([Open Compute Project, 2023](references.ipynb)); P1 to P4 and group I ([Jacob et al., 2018](references.ipynb); [Krishnamoorthi, 2018](references.ipynb)); Q5 ([Bengio et al., 2013](references.ipynb), with the mask from [The uniform quantizer](04_quantizer.ipynb)). The others are derived in the course.
+# Sources: N2 ([Bennett, 1948](references.ipynb)); N3, N10 ([Widrow & Kollár, 2008](references.ipynb)); N9 ([Banner et al., 2019](references.ipynb)), and N8 is N2 inside the range; N11 ([Lloyd, 1982](references.ipynb); [Max, 1960](references.ipynb)); N13, N15 ([Shannon, 1948](references.ipynb); [Shannon, 1959](references.ipynb)); N14, N16 ([Gish & Pierce, 1968](references.ipynb); [Gray & Neuhoff, 1998](references.ipynb)); S3, Q1, Q2 ([ONNX, 2024](references.ipynb)); S4 ([Open Compute Project, 2023](references.ipynb)); P1 to P4 and group I ([Jacob et al., 2018](references.ipynb); [Krishnamoorthi, 2018](references.ipynb)); N17 ([Gupta et al., 2015](references.ipynb)); N19 ([Panter & Dite, 1951](references.ipynb)); N20 ([Huffman, 1952](references.ipynb)); Q5 ([Bengio et al., 2013](references.ipynb), with the mask from [The uniform quantizer](04_quantizer.ipynb)); Q6 ([Esser et al., 2020](references.ipynb)). The others are derived or explained in the course.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Checked group by group
 #
-# `verify` prints a table: name, predicted, measured, tolerance. Where the difference exceeds the tolerance it raises an error, and the chapter does not run on. Three others are helpers: `params` finds parameters from data, `fit` makes a quantizer from data, `with_step` sets a grid directly. The code of the checks is folded; to see how a row is measured, open its cell.
+# `verify` prints a table: name, predicted, measured, tolerance. Where the difference exceeds the tolerance it raises an error, and the chapter does not run on. The other three functions are helpers: `params` finds parameters from data, `fit` makes a quantizer from data, `with_step` sets a grid directly. The code of the checks is folded; to see how a row is measured, open its cell.
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 def verify(rows):
@@ -206,16 +206,16 @@ verify([
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# The sine is highest: in the same range it has the most power. The Gaussian is lowest: its range must be kept for large values that hardly occur, and most values crowd in the middle. The noise of all three is close to $\Delta^2/12$; the difference is in $\Gamma$.
+# The sine is highest: in the same range it has the most power. The Gaussian is lowest: its range must leave room for large values that hardly occur, and most values crowd in the middle. The noise of all three is close to $\Delta^2/12$; the difference is in $\Gamma$.
 #
-# Here the step is the range divided by $2^b$, as in the formula, with reconstructed values in the middle of the cells. `quantcore` puts the two outermost levels at the ends of the range, so that the step is the range divided by $2^b - 1$, and the SQNR a little lower: by $20\log_{10}(256/255)$ at 8 bits, about 0.03 dB. The measured value of the sine is slightly below the prediction: it stays longest near its peaks, where the error is not uniform.
+# Here the step is the range divided by $2^b$, as in the formula, with reconstructed values in the middle of the cells. In asymmetric quantization `quantcore` puts the two outermost levels at the ends of the range, so that the step is the range divided by $2^b - 1$, and the SQNR a little lower: by $20\log_{10}(256/255)$ at 8 bits, about 0.03 dB. The measured value of the sine is slightly below the prediction: it stays longest near its peaks, where the error is not uniform.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where formulas fail: N3, N8 to N10, N17, N18
 #
-# N3: a step of $6\sigma$ is so coarse that $\Delta^2/12$ is three times the true noise, and with the correction it is right again. N8, N9: the range shrinks to $\pm 2\sigma$, and the noise inside and outside is measured apart. N10: 3 coarse bits; without dither the error is correlated with the signal, and with dither added and subtracted neither the error and the signal are correlated, nor their squares. N17, N18: stochastic rounding has twice the noise power and no bias, so the sum of a thousand errors is much smaller than with truncation.
+# N3: a step of $6\sigma$ is so coarse that $\Delta^2/12$ is three times the true noise, and the corrected formula is right again. N8, N9: the range shrinks to $\pm 2\sigma$, and the noise inside and outside is measured separately. N10: only 3 bits. Without dither the error is correlated with the signal; with dither added and subtracted, the two are uncorrelated, and so are their squares. N17, N18: stochastic rounding has twice the noise power of rounding to nearest, but no bias, so the sum of a thousand errors is much smaller than with truncation.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Ask which formulas failed in this course, and under which condition.
@@ -265,7 +265,7 @@ verify([
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Optimal quantizers, entropy and rate–distortion: N11 to N16, N19, N20
 #
-# With a step of $0.1\,\sigma$ there are about 100 codes. The differential entropy of the Gaussian is $h = \tfrac12\log_2(2\pi\mathrm{e}\,\sigma^2)$. N12 looks at the mean error of each cell: they are all 0 only if the reconstructed values really are centroids. N15 compares Lloyd–Max quantizers of 2 to 64 levels, and even quantization with entropy coding at various steps; none of them is below $D(R)$.
+# With a step of $0.1\,\sigma$ there are about 100 codes. The differential entropy of the Gaussian is $h = \tfrac12\log_2(2\pi\mathrm{e}\,\sigma^2)$. N12 looks at the mean error of each cell: these means are all 0 only if the reconstructed values really are centroids. N15 compares Lloyd–Max quantizers of 2 to 64 levels, and even spacing with entropy coding at various steps; none of them is below $D(R)$.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Only for a class that read 01b.
@@ -320,7 +320,7 @@ verify([
 # **[Compute]** $-3$ and then 5 are put into a byte. What is the byte as an unsigned number?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The measured values of S1 and S2 do not rely on `quantcore`: all codes of $b$ bits are moved to the high bits of an int8 and back, and we look at the smallest and the largest. The smallest positive number of S4 comes from decoding the code 1.
+# The measured values of S1 and S2 do not rely on `quantcore`: all codes of $b$ bits are listed (for S1, moved to the high bits of an int8 and back), and we look at the smallest and the largest. For E4M3 in S4, PyTorch decodes the code 1, the smallest positive number.
 
 # %% tags=["fold", "predict"] slideshow={"slide_type": "fragment"}
 codes, read = torch.arange(16, dtype=torch.uint8), torch.tensor([1, 126], dtype=torch.uint8)
@@ -340,7 +340,7 @@ verify([
 ])
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The largest value of E4M3 has 6/8 and not 7/8, because the code with all bits 1 is left for NaN. S5 and S6 use Gaussian data: E4M3 has $w_{\mathrm m} = 3$; the range of INT8 has the $\Gamma$ of S6, so the two should come out even.
+# The largest value of E4M3 has 6/8 and not 7/8, because the code with all bits 1 is left for NaN. S5 and S6 use Gaussian data: E4M3 has $w_{\mathrm m} = 3$; the range of INT8 has the $\Gamma$ of S6, so the two should be equal.
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 gamma = 10 ** ((6.02 * (8 - 3) + 4.77 - 13.46) / 20)
@@ -353,7 +353,7 @@ verify([
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Parameters: P1 to P12
 #
-# The data are $[2, 2.5, 3]$ (P1, P2), $[-1, 3]$ and $[-1, 1.8]$ (P3, where $q_{\min} - x_{\min}/s$ is $-64.25$ and $-36.93$, both to be rounded), and standard normal samples (P4 to P8). P4, P6 and P7 are compared with the observers of PyTorch: an observer always divides by half the range of the codes, which is P4 for the codes $[-7, 7]$, and P6 for $[-8, 7]$. P8 counts real bytes.
+# The data are $[2, 2.5, 3]$ (P1, P2), $[-1, 3]$ and $[-1, 1.8]$ (P3, where $q_{\min} - x_{\min}/s$ is $-64.25$ and $-36.93$, both to be rounded), and standard normal samples (P4 to P8). P4, P6 and P7 are compared with the observers of PyTorch: a symmetric observer divides by half the range of the codes, which is P4 for the codes $[-7, 7]$, and P6 for $[-8, 7]$; for P7 we take the asymmetric one. P8 counts real bytes.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # See how far measured and predicted differ, then ask who chose the tolerance, and whether it is strict enough.
@@ -406,7 +406,7 @@ verify([
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The quantizer: Q1 to Q6, V1 to V3
 #
-# The data are standard normal, with every tie $s\,(k + \tfrac12)$ besides, and the range is only $[-1, 2]$, so that some values are always clipped. They are compared with one line of numpy that follows the definition. The bound Q3 is only about those that are not clipped; the gradient Q5 tells exactly these two apart, and is compared element by element.
+# The data are standard normal numbers and the ties $s\,(k + \tfrac12)$, and the range is only $[-1, 2]$, so that some values are always clipped. The results are compared with one line of numpy that follows the definition. The bound Q3 is only about the values that are not clipped; the gradient Q5 is 1 for exactly these and 0 for the others, and is compared element by element.
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 narrow_q = fit([-1.0, 2.0], 4, symmetric=False)
@@ -445,7 +445,7 @@ lsq = torch.where((rounded >= -8) & (rounded <= 7), rounded - v / 0.3, rounded.c
 verify([("Q6 largest difference from autograd", 0, (steps.grad - lsq).abs().max(), 1e-9)])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# V1 takes fine stairs, with a step of $0.1\,\sigma$ and no clipping. The histogram of $e/s$ has 10 bins, and the density of each should be 1. V2 takes a sine, whose error depends on the signal and has a spectrum of nothing but harmonics; with subtractive dither the spectrum is divided into 4 parts, and the mean of each should be $s^2/12$. V3 takes three distributions.
+# V1 takes a fine staircase, with a step of $0.1\,\sigma$ and no clipping. The histogram of $e/s$ has 10 bins, and the density in each should be 1. V2 takes a sine. Its error depends on the signal, and the spectrum of the error is nothing but harmonics. With subtractive dither, the spectrum is divided into 4 parts, and the mean of each should be $s^2/12$. V3 takes three distributions.
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 v = samples.distribution("normal", 2**20)
@@ -470,7 +470,7 @@ print("without dither, the quarters are", *(f"{quarter:.2f}" for quarter in plai
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Integer arithmetic: I1 to I5
 #
-# Two random matrices are both asymmetric, and no zero point is 0, so none of the four terms can be left out. I2 takes a thousand $M$ and finds the largest relative error. I3 is compared with float64, rounded once: codes that differ are off by 1 only, and what fraction they are, says I5.
+# Two random matrices are both quantized asymmetrically, and no zero point is 0, so none of the four terms can be left out. I2 takes a thousand $M$ and finds the largest relative error. I3 is compared with float64, rounded once: codes that differ are off by only 1, and I5 gives the fraction of them.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Leave out one of the four terms: which row would fail first?
@@ -501,7 +501,7 @@ verify([
 ])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# I4: $255^2$ added 33025 times is still in int32; added once more it wraps around, to $2^{32}$ less than the true sum. I5 takes an $M$ with $n = 3$, and sixty thousand random sums.
+# I4: $255^2$ added 33025 times is still in int32; added once more, the sum wraps around, to $2^{32}$ less than the true sum. I5 takes an $M$ with $n = 3$, and sixty thousand random sums.
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 most = (2**31 - 1) // 255**2
@@ -521,7 +521,7 @@ verify([
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The network: T1 to T4
 #
-# Take the trained network for digits, with three layers of weights, at 6 bits per channel. T1 uses a random batch normalization; T2 measures the noise power of the network's output; T3 takes a matrix whose rows have very different sizes; T4 saves a layer to a file and counts bytes.
+# T1 uses a batch normalization with random parameters. T2 takes the trained network for digits, with three layers of weights, quantizes them per channel at 6 bits, and measures the noise power of the network's output. T3 takes a matrix whose rows differ greatly in magnitude. T4 counts the bytes of all that is stored for the last layer.
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 dice = torch.Generator().manual_seed(0)
@@ -569,7 +569,7 @@ verify([
 ])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With this the table has been checked. Each row is within its tolerance, or else running would have stopped at the cell with the error.
+# With this the table has been checked. Each row is within its tolerance, or the run would have stopped at the cell with the error.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Three formulas from tutorials
@@ -583,7 +583,7 @@ verify([
 # | symmetric quantization | $z = 0,\; s = x_{\max}/2^{b-1}$ |
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Three lines: how many places need mending? Groups search, and the group that found all explains.
+# Three lines: how many places need to be corrected? Groups search, and the group that found all explains.
 
 # %% [markdown]
 # **[Think]** What must be changed in these three rows? Go row by row: which $x$ makes it go wrong?
@@ -591,12 +591,12 @@ verify([
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# The first row has two faults: there is no clipping, and the zero point is inside the rounding. The third has two: $x_{\max}$ should be the largest magnitude; and $2^{b-1}$ is one convention, which needs clipping. The formula of the second row is right, but subtracted directly in unsigned 8-bit integers it wraps around.
+# The first row has two faults: there is no clipping, and the zero point is inside the rounding. The third has two: $x_{\max}$ should be the largest magnitude; and $2^{b-1}$ is one convention, which needs clipping. The formula of the second row is right, but if $q$ and $z$ are subtracted directly in unsigned 8-bit integers, the result wraps around.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# We write the formulas as code, to the letter, and see what happens. Without clipping only the low $b$ bits of a code are kept when it is stored in $b$ bits: it wraps around. The left column follows the formulas of tutorials, the right is `quantcore`.
+# We turn the formulas into code literally, and see what happens. Without clipping, only the low $b$ bits of a code are kept when it is stored in $b$ bits: it wraps around. The left column follows the formulas of the tutorials, the right one `quantcore`.
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 def compare(name, wrong, right, heads=None):
@@ -622,24 +622,24 @@ compare("x_max, not max|x|: -3 in [-3, 1], int4", literal[0], fit(pair, 4)(pair)
 compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(pair)[1])
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# The first row is worst: 1.5 overflows, wraps around, and becomes negative. The last two rows wrap around as well: $-3$ becomes $-1$, and 1 becomes $-1$. With clipping the last but one would still be $-1$, because the range was chosen too small. The last would not be wrong, but its price must be said: the step is finer by 1/8, and the largest positive value is clipped to 0.875.
+# In the first row 1.5 overflows, wraps around, and becomes negative. The last three rows wrap around as well: $-2$ becomes 254, $-3$ becomes $-1$, and 1 becomes $-1$. With clipping, the last row but one would still give $-1$, because the range was chosen too small. The last row would not be wrong, but its price must be stated: for a step that is finer by 1/8, the largest positive value is clipped to 0.875.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Put right:
+# Corrected:
 #
 # | concept | formula | what was changed, and why |
 # |:--|:--|:--|
 # | uniform quantization | $q = \operatorname{clamp}(\operatorname{rint}(x/s) + z,\, q_{\min},\, q_{\max})$ | Clipping is part of the definition; without it a code does not fit into $b$ bits. The zero point is added after rounding: ties go to even, and an odd zero point added first swaps even and odd; ONNX rounds first, too |
-# | dequantization | $\hat x = s\,(q - z)$ with integers $q$ and $z$, converted to float or int32 before subtracting | The formula stays. The types are added: codes are true integers, not floats that hold integers; subtracted in 8 bits they overflow |
-# | symmetric quantization | $z = 0$, $s = \dfrac{\max\lvert x\rvert}{2^{b-1}-1}$; or $s = \dfrac{\max\lvert x\rvert}{2^{b-1}}$ (`full_range=True`, the largest positive value is clipped) | $x_{\max}$ becomes $\max\lvert x\rvert$, or the negative side would be clipped. Both divisors are in use, and one must say which |
+# | dequantization | $\hat x = s\,(q - z)$ with integers $q$ and $z$, converted to float or int32 before subtracting | The formula stays. The types are added: codes are true integers, not floats that hold integers; subtracted in 8 bits, they can overflow |
+# | symmetric quantization | $z = 0$, $s = \dfrac{\max\lvert x\rvert}{2^{b-1}-1}$; or $s = \dfrac{\max\lvert x\rvert}{2^{b-1}}$ (`full_range=True`, the largest positive value is clipped) | $x_{\max}$ becomes $\max\lvert x\rvert$, or a wider negative side would be clipped. Both divisors are in use, and one must say which |
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Who uses which divisor, and when it matters, is in [Quantization parameters](03_params.ipynb).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Twelve things easily got wrong
+# ## Twelve things that are easy to get wrong
 #
-# The last twelve questions of the examination are these twelve, in order, with other numbers. Now answer them in another way: give the reason in one sentence, with a counterexample where there is one. The two cells below give two numbers for each, one by the wrong idea and the real one.
+# The last twelve questions of the examination are these twelve, in order, with other numbers. Now answer them in another way: give the reason in one sentence, with a counterexample where there is one. The two cells below give two numbers for each: the one that the wrong idea gives, and the right one.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # Once more with other numbers: students ask each other.
@@ -648,17 +648,17 @@ compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(
 # | no. | question | chapter |
 # |:--|:--|:--|
 # | 1 | All data lie in $[2, 3]$, so $x_{\min} = 2$. Right? | [Quantization parameters](03_params.ipynb) |
-# | 2 | Symmetric int4, $\max\lvert x\rvert = 1$. Divided by 8, 15 or 7, does the largest value come back as it was? And unsigned? | [Quantization parameters](03_params.ipynb) |
+# | 2 | Symmetric int4, $\max\lvert x\rvert = 1$. Dividing by 8, by 15 or by 7: which gives the largest value back exactly? And unsigned? | [Quantization parameters](03_params.ipynb) |
 # | 3 | Is dequantization $s\,(q + z)$ or $s\,(q - z)$? May the zero point be a fraction? | [The uniform quantizer](04_quantizer.ipynb) |
 # | 4 | If the fraction is simply dropped (truncation), how much more noise is that than rounding to nearest? | [The uniform quantizer](04_quantizer.ipynb) |
 # | 5 | Does it matter whether the zero point is added before rounding, or after? | [The uniform quantizer](04_quantizer.ipynb) |
 # | 6 | The amplitude of the error is 1/100 of the signal's. Is the SQNR 20 dB or 40 dB? | [Information theory](01_information_theory.ipynb) |
 # | 7 | Is the error always independent of the signal? Does $\Delta^2/12$ always hold? | [Information theory](01_information_theory.ipynb) |
-# | 8 | A thousand int4 codes in a float32 tensor take how many bytes? And packed? | [Quantization schemes](02_schemes.ipynb) |
+# | 8 | How many bytes do a thousand int4 codes take in a float32 tensor? And packed? | [Quantization schemes](02_schemes.ipynb) |
 # | 9 | Is dimension 0 of the weight of a convolution always the output channels? | [Quantization parameters](03_params.ipynb) |
-# | 10 | Is the range from minimum to maximum the safest? | [Quantization parameters](03_params.ipynb) |
+# | 10 | Is the range from minimum to maximum the safest choice? | [Quantization parameters](03_params.ipynb) |
 # | 11 | Does the straight-through estimator pass all gradients? | [The uniform quantizer](04_quantizer.ipynb) |
-# | 12 | To multiply two quantized matrices, multiply the codes, then by $s_1 s_2$. Right? | [Integers only](04b_integer.ipynb) |
+# | 12 | To multiply two quantized matrices, multiply the codes, and the result by $s_1 s_2$. Right? | [Integers only](04b_integer.ipynb) |
 
 # %% [markdown]
 # **[Think]** Have you written down all twelve answers? Then run the cells.
@@ -701,19 +701,19 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # 4. The largest error goes from $s/2$ to $s$, and the noise power is four times as much, a loss of 6 dB, worth one bit.
 # 5. Yes. Exact ties change: they go to even, and an odd zero point swaps even and odd. In half precision, with a large zero point, $x/s + z$ itself loses the fraction.
 # 6. 40 dB. Amplitudes take $20\log_{10}$, powers $10\log_{10}$. 1.76 dB belongs to the full-scale sine only.
-# 7. Neither. With few bits, with a signal on the grid, or with a frequency that divides the sampling rate, the error follows the signal. Subtractive dither removes this correlation.
-# 8. 4000 bytes. As int8 it is 1000, and only packed two to a byte is it 500.
+# 7. No to both. With few bits, with a signal on the grid, or with a frequency that divides the sampling rate, the error follows the signal. Subtractive dither removes this correlation.
+# 8. 4000 bytes. As int8 it is 1000, and only when packed two to a byte is it 500.
 # 9. No. The weight of a transposed convolution (`ConvTranspose2d`) has the shape `(input, output, height, width)`, with output channels in dimension 1.
-# 10. No. An outlier makes the step large and harms all the others. With a few values clipped, the error of the whole is smaller.
+# 10. No. An outlier makes the step large and harms all the others. With a few values clipped, the total error is smaller.
 # 11. No. Where the code is out of range, the gradient is 0; otherwise values whose output has long been saturated would be pushed farther and farther.
-# 12. No. There are three more terms, with zero points. Only when these are 0 do they vanish.
+# 12. No. There are three more terms, with zero points. They all vanish only when both zero points are 0.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Where to go from here
 #
-# The methods below are used for large language models. Each can be described in the words of this course.
+# The methods below are used for large language models. Each can be described in the terms of this course.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # One question for each method: which quantity of the formula does it change?
@@ -721,16 +721,16 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # %% [markdown] slideshow={"slide_type": "notes"}
 # | method | what it does | source |
 # |:--|:--|:--|
-# | GPTQ | Weights are rounded column by column, and after each column those not yet rounded are adjusted to make up for its error. By how much is decided by second-order information from calibration data (the mean products of pairs of inputs), so what is minimized is the error of the layer's output, and not of the weights. | [Frantar et al., 2023](references.ipynb) |
-# | AWQ | Where activations are large, weights matter more. The weights of these channels are enlarged before quantization and the activations reduced to match: the product stays, and the error shrinks. | [Lin et al., 2024](references.ipynb) |
-# | SmoothQuant | Activations have channels that stand out and are hard to quantize; weights are even, and easy. Divide activations and multiply weights by the same number for each channel, and the difficulty moves from activations to weights, until both can use 8 bits. | [Xiao et al., 2023](references.ipynb) |
+# | GPTQ | Weights are rounded column by column, and after each column those not yet rounded are adjusted to make up for its error. By how much is decided by second-order information from calibration data (the mean products of pairs of inputs). So what is minimized is the error of the layer's output, and not that of the weights. | [Frantar et al., 2023](references.ipynb) |
+# | AWQ | Where activations are large, weights matter more. The weights of these channels are enlarged before quantization and the activations reduced to match: the product stays the same, and the error shrinks. | [Lin et al., 2024](references.ipynb) |
+# | SmoothQuant | Activations have channels that stand out and are hard to quantize; weights vary less, and are easy. Divide activations and multiply weights by the same number for each channel, and the difficulty moves from activations to weights, until both can use 8 bits. | [Xiao et al., 2023](references.ipynb) |
 # | LLM.int8() | Outliers gather in a few dimensions of features; these are taken out and multiplied in 16 bits. The rest is multiplied in int8, with a scale for each row of activations and each column of weights. | [Dettmers et al., 2022](references.ipynb) |
-# | by rotation: QuaRot | Hidden states are rotated by an orthogonal matrix (a random Hadamard matrix), which spreads outliers over all dimensions. Most rotations can be merged into weights, the others are computed at run time, and the output of the network stays. | [Ashkboos et al., 2024](references.ipynb) |
+# | by rotation: QuaRot | The activations between layers are rotated by an orthogonal matrix (a random Hadamard matrix, whose entries all have the same magnitude), which spreads outliers over all dimensions. Most rotations can be merged into weights, the others are computed at run time, and the output of the network stays the same. | [Ashkboos et al., 2024](references.ipynb) |
 # | by rotation: SpinQuant | Random rotations differ a lot in how well they work. So the rotation is learned from a little data, and kept orthogonal as it is learned. | [Liu et al., 2025](references.ipynb) |
-# | MX formats | Every 32 numbers share a scale of 8 bits, which must be a power of 2; each number is FP8, FP6, FP4 or INT8. This is quantization per group, made a standard that hardware can support directly. | [Open Compute Project, 2023](references.ipynb) |
+# | MX formats | Every 32 numbers share a scale of 8 bits, which must be a power of 2; each number is FP8, FP6, FP4 or INT8. This is quantization per group, turned into a standard that hardware can support directly. | [Open Compute Project, 2023](references.ipynb) |
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# For the theory from the beginning there are two surveys: ([Gray & Neuhoff, 1998](references.ipynb)) on the theory of quantization and its history, ([Nagel et al., 2021](references.ipynb)) on how neural networks are quantized.
+# To read the theory from the beginning, there are two surveys: ([Gray & Neuhoff, 1998](references.ipynb)) on the theory of quantization and its history, ([Nagel et al., 2021](references.ipynb)) on how neural networks are quantized.
 
 # %% [markdown]
 # **[Think]** GPTQ, AWQ, SmoothQuant, QuaRot: which quantity in the table of all formulas does each of them change?
@@ -738,27 +738,27 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# GPTQ changes the rounding in Q1: no longer each to its nearest integer. AWQ and SmoothQuant change the ranges of group P: after scaling the channels the maximum is smaller, and so is $s$. QuaRot changes the ratio of the peak to the root mean square in V3.
+# GPTQ changes the rounding in Q1: no longer each to its nearest integer. SmoothQuant changes the ranges of group P: the maximum of the activations is smaller, and so is their $s$. AWQ changes the $x$ of Q1: important weights are enlarged while $s$ hardly changes, so the same rounding error counts for less. QuaRot changes the ratio of the peak to the root mean square in V3.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why rotating helps
 #
-# Take 64 standard normal numbers, and replace the first by 50. The step of symmetric int4 is decided by 50, and the other 63 all become 0.
+# Take 64 standard normal numbers, and replace the first by 50. The 50 sets the step of symmetric int4, and the other 63 all become 0.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Give it 10 minutes. Let students guess the SQNR after the rotation, and write the guesses on the board first.
+# Give it enough time. Let students guess the SQNR after the rotation, and write the guesses on the board first.
 
 # %% [markdown]
-# **[Predict]** Multiply by an orthogonal matrix first, quantize, and multiply back. An orthogonal transform changes neither the power of the error nor that of the signal. Does the SQNR improve? Can you compute what it becomes?
+# **[Predict]** First multiply by an orthogonal matrix whose entries are all $\pm1/\sqrt{64}$, then quantize, and rotate back. An orthogonal transform changes neither the power of the error nor that of the signal. Does the SQNR improve? Can you compute what it becomes?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>
 #
-# Yes. The power stays, but the maximum is smaller: 50 is spread over 64 components, each of which gets only $50/\sqrt{64}$, and a little from the other 63 numbers.
+# Yes. The power stays the same, but the maximum is smaller: 50 is spread over 64 components, each of which gets only $50/\sqrt{64}$, plus a little from the other 63 numbers.
 #
-# Before the rotation $s^2/12$ does not hold: 63 numbers become 0, and the noise is the power of these 63 numbers themselves. After it the error is uniform, and V3 can be used.
+# Before the rotation $s^2/12$ does not hold: 63 numbers become 0, and the noise is the power of these 63 numbers themselves. After it the error is nearly uniform, and V3 can be used.
 #
 # </details>
 
@@ -780,9 +780,9 @@ for name, v, x_hat, predicted in cases:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The last picture
 #
-# From the question of the first chapter to the answer of the last, everything is in these three panels.
+# This picture brings the main thread of the course together: the step, the error and the SQNR.
 #
-# **[Try]** Drag the bit width, tick symmetric, and tell the story of the picture: what the step is, why the error is flat, why the SQNR is less than $6.02\,b$, what changes without symmetric and what does not. When you can tell it, you have finished this course.
+# **[Try]** Drag the bit width, untick symmetric and tick it again, and tell the story of the picture: what the step is, why the error is flat at 8 bits, why the SQNR is less than $6.02\,b$, what changes without symmetric and what does not. When you can tell it, you have finished this course.
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # At the end let one student tell the whole course from this picture, in 3 minutes.
@@ -795,10 +795,10 @@ explore.quantization(samples.distribution("normal"))
 
 # %% [markdown]
 # - Quantization is lossy compression. Without clipping and with a uniform error, the power that is lost is $\Delta^2/12$.
-# - One more bit roughly halves the step, and adds about 6.02 dB to the SQNR. Where it begins depends on the ratio of the signal to the range.
-# - A wide range means a coarse step, a narrow range means much clipping. `percentile`, `mse` and `aciq` weigh one against the other; `minmax` weighs nothing, and `entropy` looks at the shape of the distribution.
+# - One more bit roughly halves the step, and adds about 6.02 dB to the SQNR. At a given bit width, the SQNR depends on the ratio of the signal to the range.
+# - A wide range means a coarse step, a narrow range means much clipping. `mse` and `aciq` weigh one against the other; `minmax` and `percentile` do not, and `entropy` looks at the shape of the distribution.
 # - The scale decides the step, the zero point keeps 0 exact. Round first, then add the zero point, clip last.
-# - The finer the granularity, the more scales. Count them among the bits.
+# - The finer the granularity, the more scales. Count their bits, too.
 # - Integer products need no floats: four terms, one fixed-point multiplier, one shift.
 # - Every formula has conditions. Ask for them before you use it, and measure afterwards.
 

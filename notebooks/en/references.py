@@ -10,7 +10,7 @@
 # %% [markdown]
 # # References
 #
-# Citations in the text are written (author, year); here they are in the order of the authors' names. The entries follow GB/T 7714—2015. For preprints the arXiv number is given, by which arXiv's own site finds them.
+# Citations in the text are written (author, year); here they are in the order of the authors' names. The entries follow GB/T 7714—2015. Preprints have their arXiv number, by which they can be found on arXiv's own site.
 #
 # - **Ashkboos et al., 2024** – ASHKBOOS S, MOHTASHAMI A, CROCI M L, et al. QuaRot: outlier-free 4-bit inference in rotated LLMs[C]//Advances in Neural Information Processing Systems 37. 2024.
 # - **Banner et al., 2019** – BANNER R, NAHSHAN Y, SOUDRY D. Post training 4-bit quantization of convolutional networks for rapid-deployment[C]//Advances in Neural Information Processing Systems 32. 2019.

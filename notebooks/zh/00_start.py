@@ -366,7 +366,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # |:--|:--|:--|:--|
 # | 什么时候量化？ | **训练后量化**（post-training quantization，PTQ）：模型训练好以后再量化，只需要少量数据来定参数。**量化感知训练**（quantization-aware training，QAT）：训练时就在前向计算里插入伪量化，让权重去适应误差 | 要多少数据和算力；位宽很低时还剩多少准确率 | PTQ：[量化参数](03_params.ipynb)；QAT：[均匀量化器](04_quantizer.ipynb) |
 # | 哪些量要量化？ | **仅权重**（weight-only）：计算时先把权重反量化成浮点数。**权重加激活**：一层的输入也量化，直接用整数相乘 | 仅权重省存储和内存流量；权重加激活还能省计算 | [信息论基础](01_information_theory.ipynb)；[只用整数](04b_integer.ipynb) |
-# | 激活值的范围什么时候定？ | **静态**（static）：事先用一批有代表性的数据定好，运行时不再改。**动态**（dynamic）：运行时按当前的输入现算 | 静态快，但遇到没有见过的输入会截断；动态跟得上输入，但每次都要多算 | [量化参数](03_params.ipynb) |
+# | 激活值的范围什么时候定？ | **静态**（static）：事先用一批有代表性的数据定好，运行时不再改。**动态**（dynamic）：运行时按当前的输入现算 | 静态快，但没有见过的输入可能会被截断；动态跟得上输入，但每次都要多算 | [量化参数](03_params.ipynb) |
 # | 多少个数共用一个缩放因子？ | **逐张量**（per-tensor）、**逐通道**（per-channel）、**逐组**（per-group） | 缩放因子越多，误差越小，占的字节越多，整数乘法也越难安排 | [量化参数](03_params.ipynb) |
 # | 量化级摆在哪里？ | **整数**：等距。**浮点**（FP8、FP4）：越靠近 0 越密。**查表**（如 NF4）：按数据的分布摆放 | 哪一种分布的数据误差小；硬件能不能直接计算 | [量化方案](02_schemes.ipynb) |
 
@@ -387,7 +387,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **这门课不做什么。** 这门课讲的是量化本身的数学，以及怎样用测量去验证。课程不教某个推理引擎的用法，也不写 GPU 上的低位宽算子，所以不比较真实的推理速度。大语言模型的专门方法（GPTQ、AWQ、SmoothQuant 等）只在[总结](06_summary.ipynb)一章介绍思路和出处。矢量量化只提到为止；梯度和优化器状态的量化，以及剪枝、蒸馏、低秩分解等其他压缩方法，都不在课程之内。
+# **这门课不做什么。** 这门课讲的是量化本身的数学，以及怎样用测量去验证。课程不教某个推理引擎的用法，也不写 GPU 上的低位宽算子，所以不比较真实的推理速度。大语言模型的专门方法（GPTQ、AWQ、SmoothQuant 等）留到[总结](06_summary.ipynb)一章，介绍思路和出处。矢量量化只提到为止；梯度和优化器状态的量化，以及剪枝、蒸馏、低秩分解等其他压缩方法，都不在课程之内。
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 课程地图与学习方法
@@ -450,7 +450,7 @@ print(f"SQNR in dB   by the formula {by_formula:.2f}   by sqnr_db {sqnr_db(w, ei
 # 1. **预测**。先写下自己的答案，一个数或者一句话，再往下看。猜错了没有关系，答案越具体，记得越牢。
 # 2. **操作**。拖动滑块，看看自己的预测对不对。有的小节没有滑块，这一步就换成运行代码。
 # 3. **推导**。每一步都不长，边读边在纸上写一遍。
-# 4. **验证**。推导之后的单元格做同一件事：左列输出公式的预测值（`predicted`），右列输出实测值（`measured`）。
+# 4. **验证**。推导之后的单元格比较两列：左列输出公式的预测值（`predicted`），右列输出实测值（`measured`）。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 带方括号的标签是留给你的问题：预测凭直觉，计算用纸笔，思考要说明理由，操作是动手拖一拖。答案折叠在“参考答案”里，先写下自己的，再点开。
@@ -742,7 +742,7 @@ for need in map(Requirement, project["dependencies"] + project["optional-depende
 # | 浮点数的最后几位（没有输出的部分） | 会 | 求和的先后次序不同，舍入误差就不同；有的随机数函数也随处理器的指令集变化，种子相同也不例外 |
 # | 个别的编码（没有逐个输出的） | 极少数会 | $x/s$ 恰好在两个整数正中间附近时，最后一位的差别就能让编码差 1 |
 #
-# 凡是测时间的单元格，代码里都有一行英文注释说明结果为什么会变。其余的单元格，`make test` 都会重新运行，逐个字符和保存的输出比较；图不比较像素，只比较说明图的文字。它运行的是 `notebooks/zh/` 里的笔记本，和你的副本无关。
+# 凡是测时间或者取决于机器的单元格，代码里都有一行英文注释说明结果为什么会变。其余的单元格，`make test` 都会重新运行，逐个字符和保存的输出比较；图不比较像素，只比较说明图的文字。`make test` 运行的是 `notebooks/zh/` 里的笔记本，和你的副本无关。
 #
 # 浮点数的最后一位为什么会变？
 #
@@ -799,7 +799,7 @@ print(torch.equal(samples.distribution("normal", seed=0), samples.distribution("
 # PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels make lab
 # ```
 #
-# 两条命令安装的是同样的包，`make test` 会照着做一遍。在 Windows 上，第一条命令里的 `python3` 写成 `python`。
+# 这两条命令，前一条下载的正是后一条要安装的，`make test` 会照着做一遍。在 Windows 上，前一条命令里的 `python3` 写成 `python`。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### 图中英文的对照表

@@ -61,7 +61,7 @@ explore.set_language("zh")
 #
 # ### 范围、级的个数、位宽
 #
-# 这一节所说的[**量化方案**](glossary.ipynb#量化)（quantization scheme）是从 $q_{\min}$ 到 $q_{\max}$ 的一组连续整数，由三个量完全确定：
+# 这一节所说的[**量化方案**](glossary.ipynb#量化)（quantization scheme）是从 $q_{\min}$ 到 $q_{\max}$ 的一组连续整数，用三个量来描述：
 #
 # - **位宽**（bit width）$b$：一个编码占几位；
 # - **级的个数**（number of levels）$L$：一共有多少个编码；
@@ -161,7 +161,7 @@ for name, value in (("q", int8_codes), ("-q", -int8_codes), ("|q|", int8_codes.a
     print(f"{name:3}", *(f"{v:6}" for v in value.tolist()))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 所以[**对称**](glossary.ipynb#量化参数)（symmetric）量化常常弃用 $-2^{b-1}$ 这个编码，只用 $-127$ 到 $127$，这叫**受限范围**（restricted range）。好处有两个。第一，$q$ 能用，$-q$ 就一定能用。第二，乘积小一点，有时正好够用：有的内核先在 16 位里加两个乘积，再累加到 32 位（[Jacob 等，2018](references.ipynb)）。下面比较两个乘积之和能否放进 `int16`。
+# 所以[**对称**](glossary.ipynb#量化参数)（symmetric）量化常常弃用 $-2^{b-1}$ 这个编码，只用 $-127$ 到 $127$，这叫**受限范围**（restricted range）。好处有两个。第一，$q$ 能用，$-q$ 就一定能用。第二，乘积小一点，有时正好够用：有的程序先在 16 位里加两个乘积，再累加到 32 位（[Jacob 等，2018](references.ipynb)）。下面比较两个乘积之和能否放进 `int16`。
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 limit = torch.iinfo(torch.int16).max
@@ -171,7 +171,7 @@ for a, b in ((-128, -128), (-127, -128)):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # 这里相乘的是编码。减去零点以后的差要占 9 位，`int16` 连一个乘积也放不下，见[只用整数](04b_integer.ipynb)一章。
 #
-# 这门课的有符号方案保留 $-2^{b-1}$。缩放因子取自最大绝对值时，没有数据用到这个编码；范围取得比数据窄时，被截断的负值会用到它。
+# 这门课的有符号方案保留 $-2^{b-1}$。缩放因子取自最大绝对值、又不截断任何数据时，没有数据用到这个编码；范围取得比数据窄时，被截断的负值会用到它。
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### 除数该取几
@@ -225,7 +225,7 @@ print(f"INT8 with N = 255, clipping alone: {10 * math.log10(8):.2f} dB")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # - **INT8 除以 255**：最大的编码只有 127，能表示的范围只到约 $\pm\tfrac12$。范围以外的值全被截断，误差是 $\lvert x\rvert - \tfrac12$，均方值是 $\int_{1/2}^{1}(x - \tfrac12)^2\,\mathrm{d}x = \tfrac1{24}$，SQNR 只剩 $10\log_{10} 8$，就是最后一行。
 # - **UINT8 除以 127 或 128**：没有截断，但一半的编码用不到，白丢一位，也就是约 6 dB。
-# - **INT8 除以 127.5 或 128**：步长细了一点，最大的值略被截断，几乎打平。这两个除数也都是通行的约定。8 位时差别可以忽略，2 位时很大，[下一章](03_params.ipynb)再比较。
+# - **INT8 除以 127.5 或 128**：步长细了一点，除以 128 时最大的值略被截断，几乎打平。这两个除数也都是通行的约定。8 位时差别可以忽略，2 位时很大，[下一章](03_params.ipynb)再比较。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 常见写法的除数
@@ -319,7 +319,7 @@ print("quantcore, 3 levels:", QuantizationScheme.TERNARY.bit_width, "bits")
 explore.grid(bits=4, signed=True, symmetric=True)
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 拖到 2 位、对称，让学生数橙黄色的点，再问用不到的编码在哪一端。
+# 拖到 2 位、对称，让学生数编码的竖线，再问用不到的编码在哪一端。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
@@ -419,7 +419,7 @@ exercises.predict("shift-noise")
 # D_{\text{round}} = \frac{1}{16}\sum_{k=-7}^{8} k^2 + \frac{1}{12}
 # $$
 #
-# $D_{\text{shift}}$ 写成了“均值的平方加方差”：右移使每个值平均偏低 $7.5\,s_8$，余下的正是步长为 16 的量化噪声。所以右移损失的不是信息，而是引入了**偏差**（bias）。解码时加回去，取 $\hat x = s_8\,(16\,q_4 + 7.5)$，偏差就消失了。
+# $D_{\text{shift}}$ 写成了“均值的平方加方差”：右移使数值平均偏低 $7.5\,s_8$，余下的正是步长为 16 的量化噪声。所以右移损失的信息并不比舍入多，只是引入了**偏差**（bias）。解码时加回去，取 $\hat x = s_8\,(16\,q_4 + 7.5)$，偏差就消失了。
 
 # %% tags=["predict"] slideshow={"slide_type": "fragment"}
 sources = [127 * x / x.abs().max() for x in (samples.distribution("normal", 10**6), uniform)]
@@ -437,8 +437,8 @@ for name, predicted, way in (
     print(f" {errors[0].mean().item():12.2f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# - 直接右移，误差全部偏向一侧，噪声功率是舍入时的 3.6 倍，即损失约 5.6 dB。
-# - 解码时加回 $7.5\,s_8$，右移就与直接量化一样好。真正的代价是 0 不再是重建值，网格由中平型变成了[中升型](01b_rate_distortion.ipynb)。
+# - 直接右移，误差几乎全部偏向一侧，噪声功率是舍入时的 3.6 倍，即损失约 5.6 dB。
+# - 解码时加回 $7.5\,s_8$，右移就至少与直接量化一样好。真正的代价是 0 不再是重建值，网格由中平型变成了[中升型](01b_rate_distortion.ipynb)。
 # - 先量化到 8 位、再舍入到 4 位，比直接量化略差，因为舍入了两次。
 # - 均匀数据占满两端，舍入和直接量化都有截断，噪声比公式大。
 
@@ -471,7 +471,7 @@ for name, q4 in (("q and z apart", rint(q8 / 16)), ("q - z", rint((q8 - z8) / 16
 #
 # ### 两个 4 位编码合成一个字节
 #
-# 字节是内存的最小单位。4 位是半个字节，叫**半字节**（nibble）。要真正省下一半，就得把两个编码**打包**（pack）进一个字节，用的时候再**解包**（unpack）。
+# 字节是内存读写的最小单位。4 位是半个字节，叫**半字节**（nibble）。要真正省下一半，就得把两个编码**打包**（pack）进一个字节，用的时候再**解包**（unpack）。
 #
 # 负数取补码的低 4 位，也就是对 16 取余数。ONNX（在各框架之间交换模型的文件标准）规定**第一个编码放低 4 位**，第二个放高 4 位（[ONNX，2024](references.ipynb)）：
 #
@@ -575,7 +575,7 @@ for name, weight in readings.items():
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 解包正确时，仅把最后一层量化成 INT4，准确率几乎不变。解包出错，网络就废了，第二种连乱猜都不如，而且没有一行报错。SQNR 低于 0 dB 的意思是噪声比信号还大。
 #
-# 表里还有一件值得留意的事：权重的 SQNR 只有 16 dB 左右，准确率却几乎没有损失。**SQNR 衡量的是数值的误差，不是任务的损失**。SQNR 低到负数，任务必然受损；SQNR 相差一两分贝，任务的好坏却不一定随之改变，必须另外测量。下文比较格式时用的也都是 SQNR。
+# 表里还有一件值得留意的事：权重的 SQNR 只有 16.5 dB 左右，准确率却几乎没有损失。**SQNR 衡量的是数值的误差，不是任务的损失**。SQNR 低到负数，任务几乎必然受损；SQNR 相差一两分贝，任务的好坏却不一定随之改变，必须另外测量。下文比较格式时用的也都是 SQNR。
 #
 # 每写一对打包、解包函数，都要先做两项测试：全部 256 个字节值的往返，以及一个写死的例子（如上面的 `0x5D`）。只做往返测试，发现不了自己的约定与别人正好相反。
 
@@ -634,7 +634,7 @@ for name, (tensor, b) in files.items():
 # - 第 5 行：打包以后，才是 float32 的八分之一（多出的一点是文件头）。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# 文件头、形状、缩放因子也要占地方。整层共用一个缩放因子，只多 4 个字节；分组时缩放因子多得多，第 4 节会把它们算进每个权重的位数。
+# 文件头、形状、缩放因子也要占地方。整层共用一个缩放因子，只多 4 个字节；每组权重各有一个缩放因子时，缩放因子就多得多，第 4 节会把它们算进每个权重的位数。
 #
 # 最后确认：从文件读回来，解包，编码一个不差。
 
@@ -698,10 +698,10 @@ print("quantcore     ", [v for v in float_levels(2, 1).tolist() if v >= 0])
 print("different values:", len(float_levels(2, 1)), " codes:", 2**4)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 间隔从 0.5 到 1 再到 2，每逢 2 的幂翻倍。浮点数的符号是单独一位，相当于原码，所以 $+0$ 和 $-0$ 占两个编码，16 个编码只有 15 个值。
+# 间隔从 0.5 到 1 再到 2，在 2 和 4 处翻倍。浮点数的符号是单独一位，相当于原码，所以 $+0$ 和 $-0$ 占两个编码，16 个编码只有 15 个值。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 常用的浮点格式都属于这一族，只是两个位数不同。FP16 是 E5M10。**bfloat16** 是 E8M7，指数和 float32 一样多，所以范围也和 float32 一样大。FP8 有两种（[Micikevicius 等，2022](references.ipynb)）：E5M2 和 FP16、bfloat16 一样遵循 IEEE 754 的习惯，指数全为 1 的编码留给无穷大和 NaN；E4M3 没有无穷大，指数全为 1 的编码仍表示普通数值，仅当尾数也全为 1 时才表示 NaN，所以最大值是 $2^{8} \cdot 1.75$。我们把每一种格式的全部正编码都用公式算一遍，与 torch 的类型比较：
+# 常用的浮点格式都用这个公式，只是两个位数不同。FP16 是 E5M10。**bfloat16** 是 E8M7，指数和 float32 一样多，所以范围也和 float32 一样大。FP8 有两种（[Micikevicius 等，2022](references.ipynb)）：E5M2 和 FP16、bfloat16 一样遵循 IEEE 754 的习惯，指数全为 1 的编码留给无穷大和 NaN；E4M3 没有无穷大，指数全为 1 的编码仍表示普通数值，仅当尾数也全为 1 时才表示 NaN，所以最大值是 $2^{8} \cdot 1.75$。我们把每一种格式的全部正编码都用公式算一遍，与 torch 的类型比较：
 
 # %% tags=["fold"] slideshow={"slide_type": "subslide"}
 FLOATS = {
@@ -797,7 +797,7 @@ for name, predicted in (("INT8", 20 * math.log10(16)), ("FP8 E4M3", 0), ("FP8 E5
 # - **INT8**：数据每缩小一半，SQNR 降低 6.02 dB，直到全部变成 0。缩放因子合适时（$k = 0$），INT8 比 FP8 高出一截。
 # - **FP8**：在很大的范围里不受影响，缩得太小、落进非规格化数以后，SQNR 才下降。E5M2 的平台低 6 dB，但长得多。
 #
-# 所以，整数格式需要精心选择缩放因子，而浮点格式对缩放因子的选择不敏感。
+# 所以，整数格式需要精心选择缩放因子，而 FP8 在很大的范围里对它不敏感。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### INT8 与 FP8，一个数分胜负
@@ -834,7 +834,7 @@ for g in (6, 8, gamma, 16, 32):
 # **NF4**（4-bit NormalFloat）不再遵循浮点格式的规则，而是直接按高斯分布安排 16 个重建值（[Dettmers 等，2023](references.ipynb)）。想法是让每个编码被用到的概率相等。神经网络的权重接近高斯，所以取高斯的**分位数**（quantile）。
 
 # %% [markdown]
-# 0 必须是一个重建值，而偶数个重建值不能既对称又含 0。NF4 让两边不一样多：负的 7 个，正的 8 个，加上 0 共 16 个。论文用文字描述构造、列出数值；下面的构造取自 bitsandbytes 库的 `create_normal_map`。设 $\Phi^{-1}$ 是标准高斯的分位数函数（torch 里的 `ndtri`），$\delta = \tfrac12\left(\tfrac1{32} + \tfrac1{30}\right)$：
+# 0 必须是一个重建值，而偶数个重建值不能既对称又含 0。NF4 让两边不一样多：负的 7 个，正的 8 个，加上 0 共 16 个。论文用文字描述构造，并列出数值；下面的构造取自 bitsandbytes 库的 `create_normal_map`。设 $\Phi^{-1}$ 是标准高斯的分位数函数（torch 里的 `ndtri`），$\delta = \tfrac12\left(\tfrac1{32} + \tfrac1{30}\right)$：
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # - 正的一边，概率从 $\tfrac12$ 到 $1 - \delta$ 分成 8 等份，取各份右端点的分位数；
@@ -853,12 +853,13 @@ published = [
     -1.0, -0.6961928, -0.5250731, -0.3949175, -0.2844414, -0.1847734, -0.0910500, 0.0,
     0.0795803, 0.1609302, 0.2461123, 0.3379152, 0.4407098, 0.5626170, 0.7229568, 1.0,
 ]
-print("constructed", *(f"{v:5.2f}" for v in constructed.tolist()))
-print("published  ", *(f"{v:5.2f}" for v in published))
+for half in (slice(8), slice(8, 16)):
+    print("constructed", *(f"{v:6.2f}" for v in constructed[half].tolist()))
+    print("published  ", *(f"{v:6.2f}" for v in published[half]))
 print(f"largest difference: {(constructed - torch.tensor(published)).abs().max():.0e}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# 我们把三种 4 位格式画在同一条数轴上，都缩放到最大绝对值为 1。曲线是标准差为 0.35 的高斯密度。
+# 下面是三种 4 位格式，都缩放到最大绝对值为 1。曲线是标准差为 0.35 的高斯密度。
 
 # %% tags=["fold"]
 ruler = Sheet(panels=1, height=2.8)
@@ -892,7 +893,7 @@ explore.formats()
 # 每换一种数据先表决：INT4、FP4、NF4 谁赢？记下谁全对。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# 看过每一种格式，再看总表。多加一列：刚才那个网络最后一层的权重。最后一行是最大绝对值与标准差之比 $\Gamma$。
+# 再看总表，多加一列：刚才那个网络最后一层的权重。最后一行是最大绝对值与标准差之比 $\Gamma$。
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 names = ("INT4", "FP4 E2M1", "NF4", "INT8", "FP8 E4M3", "FP8 E5M2")
@@ -910,7 +911,7 @@ print("Gamma      " + "".join(f"{x.abs().max() / x.std():10.1f}" for x in column
 # %% [markdown] slideshow={"slide_type": "notes"}
 # - **8 位**：判据成立。$\Gamma$ 小于 11.8 的四列，INT8 都更好；带离群值的一列，FP8 反超。FP8 的两行几乎不随数据变化。
 # - **4 位**：均匀数据上 INT4 最好；其余各列 NF4 与 FP4 都超过 INT4。但这只是一个缩放因子、取到最大绝对值时的名次，下面就会看到名次改变。
-# - **离群值**：三种 4 位格式都只剩几分贝，换格式无济于事。应当更换的是缩放因子，[下一章](03_params.ipynb)再讲。
+# - **离群值**：三种 4 位格式都只剩几分贝，换成别的 4 位格式无济于事。应当更换的是缩放因子，[下一章](03_params.ipynb)再讲。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # **【思考】** 均匀数据占满 16 级，按[信息论基础](01_information_theory.ipynb)的公式应有 $6.02 \cdot 4 = 24.08$ dB。表里的 INT4 为什么达不到？
@@ -1008,13 +1009,13 @@ for name, one, many in zip(columns, results["best range", "NF4"], results["group
     print(f"{name:9} {many - one:z5.1f} dB")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# 均匀和高斯数据、这一层权重上，分组的收益不到 1.5 dB；收益大于代价的是长尾和带离群值的数据。各处的大小越不一致，分组越值得。
+# 与最好的范围相比，高斯数据和这一层权重上，分组的收益不到 1.5 dB，均匀数据上反而有损失；收益大于代价的是长尾和带离群值的数据。各处的大小越不一致，分组越值得。
 #
 # ### 编码用得同样多，不等于误差最小 ★
 #
 # 这一小节用到熵和 Lloyd–Max 量化器（[率失真](01b_rate_distortion.ipynb)一章），可以跳过。结论是：NF4 追求的“每个编码用得同样多”与“均方误差最小”是两个目标，而且分组以后，NF4 的编码用得并不一样多。
 #
-# **【预测】** 改变范围，让最大的重建值落在 $c$ 倍标准差上。熵最大的 $c$，也是误差最小的 $c$ 吗？NF4 能不能达到 16 级的 Lloyd–Max？
+# **【预测】** 改变范围，让最大的重建值落在 $c$ 倍标准差上。熵最大的 $c$ 和误差最小的 $c$，哪一个更大？NF4 能不能达到 16 级的 Lloyd–Max？
 
 # %% tags=["predict"] slideshow={"slide_type": "skip"}
 rows, nf4 = gaussian.view(-1, 64), nf4_levels()
@@ -1077,7 +1078,7 @@ exercises.check("code-range", my_range)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **【操作】**（5 分钟，难度 1/3）写出 `my_bits(levels)`：`levels` 个量化级（至少 2 个）各要一个编码，返回至少几位，一个整数。
+# **【操作】**（5 分钟，难度 1/3）写出 `my_bits(levels)`：`levels` 个量化级（至少 2 个）各要一个编码，返回最少需要几位，一个整数。
 
 # %% slideshow={"slide_type": "skip"}
 def my_bits(levels):
@@ -1121,7 +1122,7 @@ exercises.check("integer-codes", my_codes)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **【操作】**（8 分钟，难度 2/3）不用 `pack_int4`，写出 `my_pack(codes)`：`codes` 是 `torch.int8` 的一维张量，值在 $[-8, 7]$；返回 `torch.uint8` 的字节，先来的编码在低 4 位，个数是奇数时最后的高 4 位补 0。用它打包 $1, -2, 7, -8, 3$，应得到 E1 87 03。
+# **【操作】**（8 分钟，难度 2/3）不用 `pack_int4`，写出 `my_pack(codes)`：`codes` 是 `torch.int8` 的一维张量，值在 $[-8, 7]$；返回 `torch.uint8` 的字节，每两个编码，前一个在低 4 位，个数是奇数时最后的高 4 位补 0。用它打包 $1, -2, 7, -8, 3$，应得到 E1 87 03。
 
 # %% slideshow={"slide_type": "skip"}
 def my_pack(codes):
@@ -1191,11 +1192,11 @@ exercises.progress()
 # - $b$ 位的整数方案有 $2^b$ 级、$2^b - 1$ 个间隔。无符号方案的范围是 $0 \dots 2^b - 1$；有符号方案（补码）的范围是 $-2^{b-1} \dots 2^{b-1} - 1$，负的编码多一个。
 # - 对称量化要不截断任何数据，就用最大绝对值除以最大的编码：有符号是 $2^{b-1} - 1$，无符号（数据没有负值）是 $2^b - 1$。常见写法的 $\min(\lvert q_{\min}\rvert, q_{\max})$ 对无符号方案得 0。
 # - $L$ 级要 $\lceil \log_2 L \rceil$ 位，必须向上取整。
-# - 有符号换成无符号：$q$ 和 $z$ 同加 $2^{b-1}$，也就是翻转最高位；直接重读位模式不是换算。8 位换成 4 位：先减零点、除以 16，再舍入；只右移会使每个值平均偏低 $7.5\,s_8$，解码时必须加回。
+# - 有符号换成无符号：$q$ 和 $z$ 同加 $2^{b-1}$，也就是翻转最高位；直接重读位模式不是换算。8 位换成 4 位：先减零点、除以 16，再舍入；只右移会使数值平均偏低 $7.5\,s_8$，解码时必须加回。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # - 两个 4 位编码打包成一个字节，第一个在低 4 位。形状要另存，符号要恢复；约定不一致时程序不会报错。
-# - 编码是不是 INT8，看类型，不看值；文件的大小只取决于存储的位宽，打包以后 INT4 才占 4 位。分组时还要加上缩放因子的 $b_s/g$ 位。
+# - 编码是不是 INT8，看类型，不看值；文件的大小取决于存储的位宽，打包以后 INT4 才占 4 位。分组时，每个权重还要加上缩放因子的 $b_s/g$ 位。
 # - 整数格式的误差处处一样，浮点格式的误差与数值成比例：数据分布在几个 2 倍区间里时，SQNR 约为 $6.02\,w_{\mathrm m} + 13.46$ dB，与信号的大小无关。最大绝对值超过标准差的 11.8 倍时，FP8 E4M3 胜过 INT8。
 # - 4 位格式的名次取决于数据的尾部和缩放因子的取法，没有一种格式处处最好。
 

@@ -20,13 +20,13 @@
 # ```
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 先请学生在这两行代码里找错，找到一处写一处；下课前回来对照，四处找全的有几人。
+# 先请学生在这两行代码里找错，找到一处写一处；下课前回来对照，三处找全的有几人（第 ② 处不在这两行里）。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # 常见写法有四处错误。我们先自己推导公式，再逐处找出错误并改正：
 #
 # - ① 范围可能不含 0（第 2 节）；
-# - ② 无符号对称时除以 0（[量化方案](02_schemes.ipynb)一章已经讲过，第 3 节给出正确的公式）；
+# - ② 无符号对称时除以 0（那一行没有印在这里，[量化方案](02_schemes.ipynb)一章已经讲过，第 3 节给出正确的公式）；
 # - ③ 缩放因子的下限 $10^{-8}$ 过大（第 7 节）；
 # - ④ 没有检查 NaN（第 7 节）。
 
@@ -92,7 +92,7 @@ def table(head, rows):
     rows = [[name.strip() for name in head.split("|")], *([str(c) for c in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print("   ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)))
+        print("  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)))
 
 
 def span(quantizer, digits=2):
@@ -220,7 +220,7 @@ table("range | z* | z | error in s: predicted | left | right", rows)
 # $$
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 权重都相同时（例如平均池化），偏差等于 0 的个数乘以 $\delta$。权重有正有负时，偏差要小得多，但偏差取决于哪些输入是 0，输入一变就变，在卷积的边缘和中间也不同，所以无法预先并进偏置。
+# 权重都相同时（例如平均池化），偏差等于 0 的个数乘以这个权重，再乘以 $\delta$。权重有正有负时，偏差要小得多，但偏差取决于哪些输入是 0，输入一变就变，在卷积的边缘和中间也不同，所以无法预先并进偏置。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # 我们来验证。4 位无符号对称量化的重建值是 $0, s, 2s, \dots$；另一个量化器的重建值是 $\tfrac12 s, \tfrac32 s, \dots$，0 变成了 $\tfrac12 s$，所以误差 $\delta = -\tfrac12 s$。
@@ -334,7 +334,7 @@ print(f"groups of 32 trained weights that do not contain 0: {apart.sum()} of {le
 # 只有数据整个偏在 0 的一侧，而且离 0 的距离比自身的宽度还大时，代价才可观。权重和激活值的范围通常本来就包含 0，这时代价是零。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 有些格式不作这一步。llama.cpp 的 Q4_1 存的是 $s$ 和最小值 $m$，重建值是 $s\,q + m$；PyTorch 的 `per_channel_affine_float_qparams` 用浮点数的零点。这些格式只量化权重，相乘之前先还原成浮点数，0 又不多，不精确也无妨。
+# 有些格式不做这一步。llama.cpp 的 Q4_1 存的是 $s$ 和最小值 $m$，重建值是 $s\,q + m$；PyTorch 的 `per_channel_affine_float_qparams` 用浮点数的零点。这些格式只量化权重，相乘之前先还原成浮点数，0 又不多，不精确也无妨。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 那么，不截断、直接用 $z = -638$ 行不行？算术上行得通，步长也确实细到三分之一。但 0 仍然没有编码；$z$ 存不进编码的整数类型；$q - z$ 最大到 765，整数乘法的累加器要多留位数。只要想用整数做乘法、又有填充和 ReLU，$z$ 就应当是一个编码。
@@ -358,7 +358,7 @@ print(f"groups of 32 trained weights that do not contain 0: {apart.sum()} of {le
 # 〔[P7](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 常见写法在这里用 $\min(\lvert q_{\min}\rvert, q_{\max}) = 0$ 作除数，这是第 ② 处错误。一旦出现负数就应当报错，因为没有可以表示负数的编码。
+# 上一章已经看到，常见写法在这里用 $\min(\lvert q_{\min}\rvert, q_{\max}) = 0$ 作除数，这是第 ② 处错误。一旦出现负数就应当报错，因为没有可以表示负数的编码。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 若 $z$ 由数据的范围决定，则称为**非对称**（asymmetric）量化，前两节讲的就是非对称量化。
@@ -412,7 +412,7 @@ print(f"predicted gain: 20 log10(255 / 127) = {20 * math.log10(255 / 127):.2f} d
 # - `quantcore` 除以 127，但仍然允许编码 $-128$。取最小值到最大值作范围时用不到 $-128$；用别的方法选范围时，截断的负数会落在 $-128$ 上。所以下文写范围时，两端都写。
 # - Q4_0 让绝对值最大的那个数对准编码 $-8$，并允许 $s$ 是负数。例如最大的数是 $+4$，则 $s = 4/(-8) = -0.5$，$+4$ 是精确的，截断的是另一端。
 # - PyTorch 的规则其实是除以 $(q_{\max} - q_{\min})/2$，编码改取 $[-127, 127]$ 时就是 127。
-# - 还有别的约定。例如 torchao 有一种取 $s = \max(x_{\max}/127,\ -x_{\min}/128)$，编码全部用上，而且不截断。
+# - 还有别的约定。例如 torchao 有一种取 $s = \max(x_{\max}/127,\ -x_{\min}/128)$，编码可以全部用上，而且不截断。
 
 # %% slideshow={"slide_type": "skip"}
 largest = normal.abs().max().item()
@@ -430,7 +430,7 @@ rows = zip(scales, predicted, (s.item() for s in scales.values()), strict=True)
 table("divisor | s predicted | measured", [(n, f"{p:.6f}", f"{s:.6f}") for n, p, s in rows])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# 选哪一种要紧吗？除以 $2^{b-1}$ 比除以 $2^{b-1} - 1$ 步长更细，但最大的数是正数时要付出误差 $s$。设一共有 $n$ 个数共用 $s$，最大的数正负机会各半，那么这个误差平摊到每个数上是 $\tfrac{s^2}{2n}$；除以 $2^{b-1} - 1$ 时最大的数没有误差。其余 $n - 1$ 个数，两种约定的噪声功率都是各自的 $s^2/12$。相比之下，除以 $2^{b-1}$ 的增益是
+# 选哪一种要紧吗？除以 $2^{b-1}$ 比除以 $2^{b-1} - 1$ 步长更细，但最大的数是正数时要付出误差 $s$。设一共有 $n$ 个数共用 $s$，最大的数正负机会各半，那么这个误差的平方，平摊到每个数上平均是 $\tfrac{s^2}{2n}$；除以 $2^{b-1} - 1$ 时最大的数没有误差。其余 $n - 1$ 个数，两种约定的噪声功率都是各自的 $s^2/12$。相比之下，除以 $2^{b-1}$ 的增益是
 #
 # $$
 # 20 \log_{10} \frac{2^{b-1}}{2^{b-1} - 1} - 10 \log_{10}\!\left(1 + \frac{6}{n-1}\right)\ \text{dB}
@@ -484,7 +484,7 @@ for full_range in (False, True):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 离群值与校准
 #
-# 范围取最小值到最大值时，步长由最大的那个数决定。
+# 对称量化的范围取最小值到最大值时，步长只由最大的绝对值决定。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **【操作】** 一万个数里，有一个变成标准差的 64 倍，这样的数叫**离群值**（outlier）。先猜一猜：8 位时，其余 9999 个数的误差会怎样？4 位时呢？然后拖动“离群值”，再换不同的位宽，看左图底部的短线（levels，即重建值）和右图的虚线（$s/2$）。图下的 SQNR 把离群值自己也算在内，后面的表只算其余的数。
@@ -498,7 +498,7 @@ explore.outlier(samples.distribution("normal"), bits=8, symmetric=True)
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
-# 原来最大的数约为 $4\sigma$。变成 $64\sigma$ 以后，步长是原来的 16 倍，噪声功率是 256 倍，SQNR 少 24 dB，相当于少 4 位。
+# 原来最大的数约为 $4\sigma$。变成 $64\sigma$ 以后，步长是原来的 16 倍，其余各数的噪声功率是 256 倍，SQNR 少 24 dB，相当于少 4 位。
 #
 # 4 位更糟：$s = 64\sigma/7$，半个步长是 $4.6\sigma$，其余的数全部舍入到 0。
 #
@@ -522,7 +522,7 @@ table("bits | outlier | s | noise of the others: predicted | measured | SQNR dB"
 # 8 位时每行少约 6 dB，预测和实测一致。4 位的后三行步长超过 $2\sigma$，预测逐渐失效，SQNR 降到 0 dB。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 可见“取最小值到最大值最保险”是错觉：它保住了一个数，却牺牲了其余所有的数。
+# 可见“取最小值到最大值总是最保险”是错觉：它可能保住一个数，却牺牲其余所有的数。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 五种校准方法
@@ -538,7 +538,7 @@ table("bits | outlier | s | noise of the others: predicted | measured | SQNR dB"
 # |:--|:--|:--|
 # | `minmax` | 最小值到最大值 | 一个离群值就毁掉步长 |
 # | `percentile` | 舍去最外侧的一小部分，默认 0.1%；非对称时两边各舍去这么多 | 比例与位宽无关，与离群值的多少也无关，所以舍去的可能太多，也可能太少 |
-# | `mse` | 把范围缩小到 1%、2%……100%，取均方误差最小的 | 只看误差的大小，不看哪个数重要；非对称时两端按同一比例缩小；离群值超过有用范围的一百倍，1% 也不够小 |
+# | `mse` | 把范围缩小到 1%、2%……100%，取均方误差最小的 | 只看误差的大小，不看哪个数重要；非对称时两端按同一比例缩小；如果离群值超过有用范围的一百倍，1% 也不够小 |
 # | `entropy` | 同样试一百个范围，取量化前后分布差别（KL 散度）最小的 | 要用大量的数把直方图填满，否则选得太宽（见下面的选读） |
 # | `aciq` | 把数据当作高斯分布，由均值和方差算出 | 数据不像高斯分布就不准 |
 
@@ -569,7 +569,7 @@ table("bits | best percent | its MSE | percent of quantcore | its MSE", rows)
 # 8 位时两者差一档，均方误差只差千分之一：`quantcore` 为了快，是在直方图上搜索的（见下面的选读）。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **【预测】** 把三种位宽的误差画成曲线，哪一条的谷底最靠左？谷底左边、右边各是什么噪声？
+# **【预测】** 把三种位宽的误差画成曲线，三条曲线在图的哪一边几乎重合？谷底左边、右边各是什么噪声？
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 请学生先在纸上画三条曲线的样子。
@@ -584,7 +584,7 @@ sheet.legend(0, loc="lower left")
 sheet.show("03-noise-over-range", **best)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 4 位的谷底最靠左。谷底左边主要是过载噪声，三条曲线几乎重合，因为截断多少与位宽无关；右边主要是颗粒噪声，位宽越低就越高。
+# 在左边几乎重合：谷底左边主要是过载噪声，截断多少与位宽无关。谷底右边主要是颗粒噪声，位宽越低就越高，所以 4 位的谷底最靠左。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **【操作】** 下面的数据里，每一千个数有一个放大到二十倍。先预测：4 位时，`minmax`、`percentile`、`mse` 三种方法的 SQNR 从低到高怎样排列？8 位时呢？然后切换“校准”，再切换位宽。图里是一万个数，后面的表是十万个数，所以数值略有不同。
@@ -642,7 +642,7 @@ table("bits | " + " | ".join(f"{method} | dB" for method in METHODS), rows)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### KL 散度怎样算 ★
 #
-# 这一小节写出熵校准的算法，可以跳过；结论是：它和 `quantcore` 的结果完全一致，而且需要很多数才可靠。
+# 这一小节写出熵校准的算法，可以跳过；结论是：照这些步骤选出的范围和 `quantcore` 的一致，而且需要很多数才可靠。
 #
 # 熵校准来自 TensorRT（[Migacz，2017](references.ipynb)）。它追求的不是误差最小，而是分布形状的改变最小。设 $P$ 是数据的直方图，$Q$ 是量化以后还能知道的直方图，两者的差别用 **KL 散度**（Kullback–Leibler divergence）衡量：
 #
@@ -654,7 +654,7 @@ table("bits | " + " | ".join(f"{method} | dB" for method in METHODS), rows)
 #
 # 1. 把数据压成直方图，这里取 4081 个直方图区间（bin）。
 # 2. 只看范围以内的区间，把落入同一编码的频数加起来，再平均分给其中频数不为零的区间，得到 $Q$。落入同一编码的区间无法再区分，所以只能平均分配。
-# 3. $P$ 也只取范围以内的区间，但范围以外的频数堆到 $P$ 最外的区间上。截断的数在 $P$ 里有、在 $Q$ 里没有，截断越多，两者差别越大。没有这一步，范围越窄越好。
+# 3. $P$ 也只取范围以内的区间，但范围以外的频数堆到 $P$ 最外的区间上。截断的数在 $P$ 里有、在 $Q$ 里没有，截断越多，两者差别越大。没有这一步，就会显得范围越窄越好。
 # 4. 两者各自归一化，$q_i$ 至少取 $10^{-12}$，算出 $D_{\mathrm{KL}}$。
 #
 # 对一百个范围各算一次，取 $D_{\mathrm{KL}}$ 最小的。
@@ -701,9 +701,9 @@ for name, bits, n in (
 table("data | bits | n | percent by these steps | by quantcore | SQNR dB", rows)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# 数越多，选的范围越窄：数少时直方图稀疏，一个编码里常常只有一个区间不为零，$Q$ 就等于 $P$，再宽的范围也显得没有代价。带离群值的数据，范围越窄 SQNR 越低，再次说明 SQNR 不是它的目标。
+# 数越多，选的范围越窄（高斯数据到一百万个数才变窄）：数少时直方图稀疏，一个编码里常常只有一个区间不为零，$Q$ 就等于 $P$，再宽的范围也显得没有代价。带离群值的数据，范围越窄 SQNR 越低，再次说明 SQNR 不是它的目标。
 #
-# 激活值还有一个难处。经过 ReLU，大量的数恰好是 0，全挤在直方图的一个区间里，$D_{\mathrm{KL}}$ 几乎只看得见这个区间，为此宁可把别的数都截断。`quantcore` 的办法是先去掉一部分恰好为 0 的数，直到这个区间不比两侧相邻区间的平均更高：
+# 激活值还有一个难处。经过 ReLU，大量的数恰好是 0，全挤在直方图的一个区间里，$D_{\mathrm{KL}}$ 几乎只看得见这个区间，为了它，宁可过多地截断别的数。`quantcore` 的办法是先去掉一部分恰好为 0 的数，直到这个区间不比相邻区间的平均更高：
 
 # %% slideshow={"slide_type": "skip"}
 spiked = torch.where(relu == 0, 1e-6, relu)  # as large a spike, but of no exact zeros
@@ -714,9 +714,9 @@ for name, x in (("with the spike capped", relu), ("with the spike left", spiked)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### 知道分布，只需解一个方程 ★
 #
-# 这一小节推导 `aciq` 的范围，可以跳过；结论是：数据为高斯分布时，最佳截断位置只取决于位宽，4 位时约为 $2.5\sigma$。
+# 这一小节推导 `aciq` 的范围，可以跳过；结论是：数据为高斯分布时，最佳截断位置（以 $\sigma$ 为单位）只取决于位宽，4 位时约为 $2.5\sigma$。
 #
-# 设数据是标准差为 $\sigma = 1$ 的高斯，密度是 $f(x)$，最外的重建值在 $\pm c$，其间有 $n$ 步，对称的 $b$ 位量化器是 $n = 2\,(2^{b-1} - 1)$。颗粒噪声约为 $s^2/12$，其中 $s = 2c/n$；过载噪声的公式在[信息论基础](01_information_theory.ipynb)一章推导过。记 $G(c)$ 为 $x > c$ 的概率，总噪声是
+# 设数据服从标准差 $\sigma = 1$ 的高斯分布，密度是 $f(x)$，最外的重建值在 $\pm c$，其间有 $n$ 步，对称的 $b$ 位量化器是 $n = 2\,(2^{b-1} - 1)$。颗粒噪声约为 $s^2/12$，其中 $s = 2c/n$；过载噪声的公式在[信息论基础](01_information_theory.ipynb)一章推导过。记 $G(c)$ 为 $x > c$ 的概率，总噪声是
 #
 # $$
 # D(c) = \frac{c^2}{3n^2} + 2\left[(1 + c^2)\,G(c) - c\,f(c)\right]
@@ -752,7 +752,7 @@ table("bits | c by the equation | aciq | mse | mse without qmin", rows)
 #
 # ### 一千万个数，搜索一百遍 ★
 #
-# 这一小节说明 `mse` 的搜索怎样加速，可以跳过；结论是：在直方图上搜索，结果一样好，速度快约两个数量级。
+# 这一小节说明 `mse` 的搜索怎样加速，可以跳过；结论是：在直方图上搜索，结果几乎一样好，速度快约两个数量级。
 #
 # 照定义搜索，要把全部数据量化一百遍。`quantcore` 先把数据压成 4081 个直方图区间，再在直方图上搜索，全部数据只读几遍。4081 是 $255 \times 16 + 1$：8 位的每一步分成 16 个区间，一个数换成所在区间的代表，移动的距离远小于舍入误差。
 
@@ -774,7 +774,7 @@ ratio = error_report(outliers, fit(outliers, 8, method="mse")).mse / min(errors[
 print(f"a hundred thousand, with outliers: {ratio:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 结果同样好，速度快了约两个数量级（具体倍数因机器而异）。
+# 结果几乎一样好，速度快了约两个数量级（具体倍数因机器而异）。
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 静态范围与动态范围
@@ -788,7 +788,7 @@ print(f"a hundred thousand, with outliers: {ratio:.3f}")
 # 问：校准集能不能用测试集？为什么不能？
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 校准集不能用测试集：否则测试得到的准确率就偏高了。我们用手写数字网络的训练图片校准，量化第二个 ReLU 的输出（每张图片 512 个数），再用测试图片检验。
+# 校准集不能用测试集：否则测试得到的准确率就可能偏高。我们用手写数字网络的训练图片校准，量化第二个 ReLU 的输出（每张图片 512 个数），再用测试图片检验。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### 需要多少张图片
@@ -828,7 +828,7 @@ for n in (1, 4, 16, 64, 256):
 table("pictures | beyond, predicted | other training pictures | test pictures", rows)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 六十几张就只有不到 2% 的图片会超出范围，再多用处不大，所以实践中常用一百到一千个样本。最后一行的测试图片略多于预测：449 张里只差两三张，但也提醒我们，“来自同一总体”从来只是近似。校准集的代表性比数量更要紧。
+# 有六十几张校准图片，就只有不到 2% 的新图片会超出范围，再多用处不大，所以实践中常用一百到一千个样本。最后一行的测试图片略多于预测：449 张里只差两三张，但也提醒我们，“来自同一总体”从来只是近似。校准集的代表性比数量更要紧。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### 收集范围的办法
@@ -861,7 +861,7 @@ def dynamic(bits, x):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **【预测】** 哪种办法的 SQNR 最高？如果测试图片的亮度只有原来的四分之一（最后一列），静态和动态会差多少？
+# **【预测】** 8 位和 2 位时，SQNR 最高的各是哪种办法？如果测试图片的亮度只有原来的四分之一（最后一列），静态和动态会差多少？
 
 # %% tags=["predict"] slideshow={"slide_type": "fragment"}
 dim = network[:4](test / 4).flatten(1)
@@ -881,7 +881,7 @@ print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float
 # %% [markdown] slideshow={"slide_type": "notes"}
 # - 8 位时，除了 `percentile`，各种静态办法相差不大：第二个 ReLU 的输出没有突出的离群值。
 # - 2 位时 SQNR 拉开了差距，`mse` 最高，因为它按位宽选择截断。`entropy` 的 SQNR 低 3 dB，准确率只低半个百分点，也就是两张图片；449 张图片的准确率，抽样误差约有 1 个百分点，排不出名次。
-# - 动态范围每张图片都合身，8 位时好 2 dB 多；但它仍取每张图片的最大值，所以 2 位时不如 `mse`。图片变暗以后，静态范围大半闲着，动态范围不受影响。代价是运行时多扫一遍数据。
+# - 动态范围每张图片都合身，8 位时好 2 dB 多；但它仍取每张图片的最大值，所以 2 位时不如 `mse`。图片变暗以后，静态范围大半闲着，落后 10 dB 以上，动态范围不受影响。代价是运行时多扫一遍数据。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # 还有一种办法是把范围当作参数，和权重一起训练。**PACT** 学习 ReLU 的上限 $\alpha$：$\hat x$ 由截断到 $[0, \alpha]$ 的 $x$ 量化而来，损失对 $\alpha$ 的梯度只来自被截断的值（[Choi 等，2018](references.ipynb)）。**LSQ** 直接学习步长 $s$（[Esser 等，2020](references.ipynb)），梯度是
@@ -891,7 +891,7 @@ print(f"accuracy in float: {(network[5:](activations).argmax(1) == labels).float
 # $$
 # 〔[Q6](06_summary.ipynb#公式总表)〕
 #
-# 这是范围以内的情形；范围以外，梯度是最外面的那个编码（$z = 0$ 时）。这个式子[均匀量化器](04_quantizer.ipynb)一章推导并验证。
+# 这是范围以内的情形；范围以外，梯度是最外面的那个编码（$z = 0$ 时）。[均匀量化器](04_quantizer.ipynb)一章推导并验证这个式子。
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 粒度
@@ -938,7 +938,7 @@ packed, scales = pack_int4(UniformQuantizer(p).quantize(w)), p.scale.half()
 print(f"counted in bytes, fp16 scale        {8 * (packed.nbytes + scales.nbytes) / w.numel():.4f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 把 $s$ 舍入成 fp16 会不会损失精度？fp16 有 11 位有效数字，相对误差不超过 $2^{-11}$，而 4 位量化自己的误差有信号的百分之十左右，所以看不出来。
+# 把 $s$ 舍入成 fp16 会不会损失精度？fp16 的有效位是 11 位，相对误差不超过 $2^{-11}$，而 4 位量化自己的误差有信号的百分之十左右，所以看不出来。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **【预测】** 用真正存下来的位数来比：4 位、每 32 个一组（fp16 的 $s$，共 4.5 位），SQNR 在 4 位逐张量和 5 位逐张量之间的什么位置？有离群值时呢？
@@ -1122,7 +1122,7 @@ exercises.check("zero-point", my_zero_point)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **【操作】**（8 分钟，难度 2/3）下面 1024 个数里，每 1000 个有一个是别的 20 倍：`samples.distribution("outliers", 1024)`。为它选择设置，使 SQNR 不低于 18 dB，平均位数（连同每组一个 float16 的缩放因子）不超过 4.5。`bits` 取 2 到 8，`group_size` 取整数或 `None`（逐张量），`method` 取 `"minmax"`、`"percentile"` 或 `"mse"`。在心里准备一句话，为你的选择辩护。
+# **【操作】**（8 分钟，难度 2/3）下面 1024 个数里，每 1000 个有一个放大到 20 倍：`samples.distribution("outliers", 1024)`。为它选择设置，使 SQNR 不低于 18 dB，平均位数（连同每组一个 float16 的缩放因子）不超过 4.5。`bits` 取 2 到 8，`group_size` 取整数或 `None`（逐张量），`method` 取 `"minmax"`、`"percentile"` 或 `"mse"`。在心里准备一句话，为你的选择辩护。
 
 # %% slideshow={"slide_type": "skip"}
 my_settings = {"bits": ..., "group_size": ..., "method": ...}
@@ -1137,7 +1137,7 @@ exercises.check("choose-range", my_settings)
 # my_settings = {"bits": 4, "group_size": 32, "method": "mse"}
 # ```
 #
-# 整个张量共用一个缩放因子时，或者步长太大，或者离群值被截断，无论哪种方法都不够。分组以后，离群值只影响它所在的一组；32 个一组，每个权重多 $16/32 = 0.5$ 位。
+# 整个张量共用一个缩放因子时，或者步长太大，或者离群值被截断，在位数的限制之内，无论哪种方法都达不到 18 dB。分组以后，离群值只影响它所在的一组；32 个一组，每个权重多 $16/32 = 0.5$ 位。
 #
 # </details>
 
@@ -1169,7 +1169,7 @@ exercises.check("channel-axis", my_axis)
 # **【思考】** 离群值该不该保护？举一个该保护的例子，再举一个不该保护的例子。校准集要多大、取哪些样本？
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 讨论 8 分钟。离群值该不该保护，会自己走到大语言模型的几种方法上去。
+# 讨论 8 分钟。离群值该不该保护，自然会引到大语言模型的几种方法。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # 全课做到了哪里，运行下面的单元格就知道：

@@ -78,7 +78,7 @@ def integer_quantizer(scale, zero, qmin, qmax):
 
 # %% slideshow={"slide_type": "skip"}
 def quantize(x, s, z, qmin, qmax):
-    r = torch.round(x / s)  # torch.round is rint: halves go to the even neighbour
+    r = torch.round(x / s)  # torch.round is rint: halves go to the even neighbor
     q = r + z  # only now the zero point
     return q.clamp(qmin, qmax)  # and the clamp comes last
 
@@ -159,7 +159,7 @@ for z in (1, 2):
 #
 # 这一小节可以略过，结果有两条：奇数的 $z$ 先加，均匀分布的 bfloat16 数据里有三分之一的编码出错；离半整数很近的值也会因为舍入两次而出错。
 #
-# [bfloat16](02_schemes.ipynb) 的有效数字有 $w = 8$ 位，float32 有 $w = 24$ 位（连同隐含的最高位）。设 $x/s$ 在 $[0, 128)$ 里均匀分布，把这个区间分成 $[64, 128)$、$[32, 64)$、$[16, 32)$……：
+# [bfloat16](02_schemes.ipynb) 的二进制有效位有 $w = 8$ 个，float32 有 $w = 24$ 个（连同隐含的最高位）。设 $x/s$ 在 $[0, 128)$ 里均匀分布，把这个区间分成 $[64, 128)$、$[32, 64)$、$[16, 32)$……：
 #
 # - $x/s$ 落在 $[2^{7-k}, 2^{8-k})$ 的概率是 $2^{-k}$，$k = 1, 2, \dots$；
 # - 这一段里相邻的浮点数相距 $2^{8-k-w}$，所以长为 1 的一段里有 $2^{k+w-8}$ 个浮点数，其中恰有一个是半整数，占 $2^{8-k-w}$。
@@ -225,7 +225,7 @@ for z in (1, 2, 16, 64, 112, 128):
 # ### 四舍五入，还是四舍六入五成双
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 只讲前两列。谁在用哪一种，是面试题，不必背。
+# 只讲前两列。谁在用哪一种，不必背。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 中小学教的是**四舍五入**（round half up），$\lfloor u + \tfrac12 \rfloor$：半整数一律往上。大学物理实验和国家标准 GB/T 8170 用的是**四舍六入五成双**（round half to even，也叫奇进偶舍）：半整数取偶数，就是我们的 $\operatorname{rint}$。C 语言的 `round` 又是一种，半整数**向远离零的方向**舍入（round half away from zero），记作 $\operatorname{round}_{\text{away}}(u) = \operatorname{sign}(u)\,\lfloor\, \lvert u\rvert + \tfrac12 \rfloor$。再加上直接去掉小数部分的**截尾**（truncation，向零取整），常见的规则有四种：
@@ -236,7 +236,7 @@ for z in (1, 2, 16, 64, 112, 128):
 # | 四舍六入五成双，$\operatorname{rint}$ | 相邻的偶数 | GB/T 8170，IEEE 754 的默认规则，ONNX；`torch.round`，`numpy.rint`，Python 的 `round`，C 的 `rint` |
 # | 四舍五入，$\lfloor u + \tfrac12\rfloor$ | 往上 | 手写的 `floor(x + 0.5)`，JavaScript 的 `Math.round` |
 # | $\operatorname{round}_{\text{away}}$ | 远离零 | C 的 `round`，TensorFlow Lite 的参考实现 |
-# | 截尾 | 不看一半，总是向零 | C 的 `(int)x`，Python 的 `int(x)` |
+# | 截尾 | 半整数也不例外，向零 | C 的 `(int)x`，Python 的 `int(x)` |
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 对正数，第二种和第三种相同；对负的半整数，两种相差 1。
@@ -292,7 +292,7 @@ for name in ("rint", "half up"):
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 每次的偏差虽小，却总朝一个方向，会累加。没有这种偏差，是“取偶数”的一个理由；另一个理由是处理器的浮点指令默认就这样舍入。像素没有负数，换成 $\operatorname{round}_{\text{away}}$，结果和四舍五入一样；数据正负对称时，$\operatorname{round}_{\text{away}}$ 的平均偏差是 0，但绝对值偏大。
 #
-# 还有一种办法是**随机舍入**（stochastic rounding）：按小数部分的大小，随机决定往上还是往下，平均没有偏差，代价是噪声更大。它就是[信息论基础](01_information_theory.ipynb)里不减回去的抖动。
+# 还有一种办法是**随机舍入**（stochastic rounding）：按小数部分的大小，随机决定往上还是往下，平均没有偏差，代价是噪声更大。它就是[信息论基础](01_information_theory.ipynb)里的非减性抖动。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 舍入，不是截尾
@@ -356,7 +356,7 @@ print("low 8 bits     ", wrapped.tolist(), "  error", (u - wrapped).tolist())
 print("clamp          ", clipped.int().tolist(), "  error", (u - clipped).tolist())
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 有饱和截断，超出多少就错多少；没有的话，只要超出一点，就错整整 256。
+# 有饱和截断，超出多少就错多少；没有的话，编码只要超出 1，就错整整 256。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # > **三种“截断”，不是一回事。** 学过 C 语言的读者请留意：C 语言教材把宽整数转换成窄整数、丢掉高位，也叫“截断”。那种截断会绕回，恰好与本课的截断相反。以后单说“截断”，都指饱和截断。
@@ -461,7 +461,7 @@ print("quantcore", integer_quantizer(1.0, 5, 0, 255).dequantize(stored).tolist()
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
-# 锯齿的高度不变，总是 $\pm\tfrac12$，因为纵轴以 $s$ 为单位，变小的是 $s$ 本身。范围之外误差没有界，$x$ 离开多远，误差就有多大。
+# 锯齿的高度不变，总是 $\pm\tfrac12$，因为纵轴以 $s$ 为单位，变小的是 $s$ 本身。范围之外误差没有界，$x$ 离最外面一级多远，误差就有多大。
 #
 # </details>
 
@@ -490,19 +490,19 @@ explore.staircase(bits=3, symmetric=False)
 # 〔第 2 到第 4 条：[Q4](06_summary.ipynb#公式总表)〕
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# **【思考】** 这些是实数的证明，程序用的却是浮点数。哪一条会被浮点运算自己的舍入破坏？
+# **【思考】** 这些证明讲的是实数，程序用的却是浮点数。哪一条会被浮点运算自己的舍入破坏？
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
-# 第 1 条。$x/s$ 和 $s\,(q - z)$ 各要舍入一次，误差可以比 $s/2$ 多出 $x$ 的几个浮点单位，所以下面的检验留了一点余量。
+# 第 1 条。$x/s$ 和 $s\,(q - z)$ 各要舍入一次，误差可以比 $s/2$ 多出 $x$ 末位的几个单位，所以下面的检验留了一点余量。
 #
 # 第 2 条不受影响：$\hat x/s$ 的相对误差只有 $2^{-23}$ 上下，而 $q - z$ 的绝对值不超过 $2^{16}$，偏差远小于 $\tfrac12$，舍入之后仍是原来的整数。第 3 条也不受影响，因为浮点的除法和乘法舍入之后仍然单调。第 4 条的计算里没有舍入误差。
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# 在随机生成的张量上检验四条性质：五种分布，大小从 $10^{-4}$ 到 $10^{4}$，`quantcore` 的全部方案，范围有意取得窄一些，让一部分值被截断。
+# 在随机生成的张量上检验四条性质：五种分布，数值大小从 $10^{-4}$ 到 $10^{4}$，`quantcore` 的全部方案，范围有意取得窄一些，让一部分值被截断。
 
 # %% slideshow={"slide_type": "skip"}
 def holds(x, quantizer):
@@ -546,7 +546,7 @@ exercises.predict("full-range-error")
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
-# 对称和非对称都是 $\tfrac12$。非对称时超出的部分不大于 $s/2$，截断回最外面的重建值，误差也就不大于 $s/2$。所以范围取最小值到最大值时，**每一个值**都满足 $\lvert e \rvert \le s/2$。
+# 对称和非对称都是 $\tfrac12$。非对称时超出的部分不大于 $s/2$，截断回最外面的重建值，误差也就不大于 $s/2$。所以这两种情形下，**每一个值**都满足 $\lvert e \rvert \le s/2$。
 #
 # `full_range=True` 时 $s = \max\lvert x\rvert / 2^{b-1}$，最大的正值若是 $s \cdot 2^{b-1}$，最大的编码却只有 $2^{b-1} - 1$，误差是整整一个 $s$。
 #
@@ -629,7 +629,7 @@ for name, f in {
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 直通估计器
 #
-# 前向照常量化，反向换一个不为 0 的导数，这种做法叫[**直通估计器**](glossary.ipynb#量化器与整数运算)（STE）。换成什么导数，各家并不相同：
+# 前向照常量化，反向换一个不处处为 0 的导数，这种做法叫[**直通估计器**](glossary.ipynb#量化器与整数运算)（STE）。换成什么导数，各家并不相同：
 #
 # | 来源 | 反向怎样看待 $Q$ | 导数为 1 的区间 |
 # |:--|:--|:--|
@@ -679,7 +679,7 @@ schematics.fake_quantization()
 explore.staircase(bits=2, symmetric=False)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# 再用数检验三种掩码。取 3 位、数据范围 $[-1, 2]$，$x$ 在 $[-3, 4]$ 里均匀地取，这个区间长 7。8 个重建值之间有 7 个步长，所以三种导数为 1 的比例应该是 1、$7s/7$ 和 $8s/7$，分母是区间的长度：
+# 再数一数，检验三种掩码。取 3 位、数据范围 $[-1, 2]$，$x$ 在 $[-3, 4]$ 里均匀地取，这个区间长 7。8 个重建值之间有 7 个步长，所以三种导数为 1 的比例应该是 1、$7s/7$ 和 $8s/7$，分母是区间的长度：
 
 # %% slideshow={"slide_type": "skip"}
 three_bits = fit(torch.tensor([-1.0, 2.0]), 3, symmetric=False)
@@ -715,7 +715,7 @@ for name, f, predicted in (
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 被截断的值，梯度为什么是 0
 #
-# 第一种写法只要一行，也很常见。不用掩码有什么害处？看一个最小的例子：$s = 0.5$，$z = 0$，编码从 $-4$ 到 3，最大的重建值是 1.5，目标是 3，够不着。损失是 $(\hat w - 3)^2$，学习率 0.1，从 $w = 1.5$ 出发。
+# 来源表里第一种写法只要一行代码，也很常见。它没有掩码，这有什么害处？看一个最小的例子：$s = 0.5$，$z = 0$，编码从 $-4$ 到 3，最大的重建值是 1.5，目标是 3，够不着。损失是 $(\hat w - 3)^2$，学习率 0.1，从 $w = 1.5$ 出发。
 #
 # **【计算】** 走 1000 步，没有掩码和有掩码的 $w$ 各在哪里？请填入有掩码的 $w$。
 
@@ -730,7 +730,7 @@ exercises.predict("masked-weight")
 #
 # 没有掩码：$\hat w$ 一直是 1.5，梯度一直是 $2\,(1.5 - 3) = -3$，每步增加 0.3，永不停止，$w_t = 1.5 + 0.3\,t$，1000 步以后是 301.5。损失一点也没有减小。
 #
-# 有掩码：第一步走到 1.8，$\operatorname{rint}(1.8/0.5) = 4$ 超出了 $q_{\max} = 3$，梯度变成 0，停在那里。
+# 有掩码：第一步走到 1.8，$\operatorname{rint}(1.8/0.5) = 4$ 超出了 $q_{\max} = 3$，梯度变成 0，$w$ 停在那里。
 #
 # </details>
 
@@ -764,17 +764,17 @@ print(f"with mask, and decay  {descend(masked, held, 0.0, 100, decay=0.01):6.1f}
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 掩码是截断本来的导数：在范围之外 $w$ 动一点，$\hat w$ 不动。没有掩码，$w$ 会跑到很远的地方，以后目标变了，要走很久才能回来。
 #
-# 掩码也有代价。范围固定、又没有别的力量时，一旦停住就永远停住，如倒数第二行所示。补救的办法有三种：权重衰减（最后一行：每步把 $w$ 再缩小 1%，它就回到了范围里）；训练中每隔几步重新观察数据、更新范围；把 $s$ 也当作参数来学习，见下一节。
+# 掩码也有代价。范围固定、又没有别的力量时，权重一旦停住，就永远停住，如倒数第二行所示。补救的办法有三种：权重衰减（最后一行：每步把 $w$ 再缩小 1%，它就回到了范围里）；训练中每隔几步重新观察数据、更新范围；把 $s$ 也当作参数来学习，见下一节。
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 穿过量化器训练
 #
-# 做一个小实验：$y = Xw$，四个权重，每个只许用 3 位。输入的各列是相关的。随机生成 50 个问题同时求解，以排除偶然性。每个问题有三批数据：一批训练，一批验证（选择停在哪一步），一批只用来报告结果。损失以 $y$ 的功率为单位，所以 $\hat w = 0$ 时损失正好是 1。
+# 做一个小实验：$y = Xw$，四个权重，每个只许用 3 位。输入的各列是相关的。随机生成 50 个问题同时求解，以减小偶然性。每个问题有三批数据：一批训练，一批验证（选择停在哪一步），一批只用来报告结果。损失以 $y$ 的功率为单位，所以 $\hat w = 0$ 时损失正好是 1。
 #
 # 如果已经知道真正的权重，逐个舍入到最近的重建值，损失是不是就最小？
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 这是全章的难点，慢一点。两个权重写在黑板上，四个编码逐个代。
+# 这是全章的难点，慢一点。两个权重写在黑板上，四组编码逐组代入。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **【计算】** 步长 $s = 1$，两个权重都是 0.4，乘的是同一个输入：$y = 0.4\,x + 0.4\,x$。逐个舍入，$\hat y$ 是多少？能不能更好？
@@ -784,7 +784,7 @@ print(f"with mask, and decay  {descend(masked, held, 0.0, 100, decay=0.01):6.1f}
 #
 # 逐个舍入得 $(0, 0)$，$\hat y = 0$，误差是 $0.8\,x$。如果一个往下、一个往上，$(0, 1)$，$\hat y = x$，误差只有 $-0.2\,x$。输入相关时，一个权重舍入的误差可以由另一个来抵消，逐个取最近的看不到这一点。
 #
-# AdaRound（[Nagel 等，2020](references.ipynb)）和 GPTQ（[Frantar 等，2023](references.ipynb)）正是这样做：选择每个权重的编码，使一层的输出误差尽量小。
+# AdaRound（[Nagel 等，2020](references.ipynb)）和 GPTQ（[Frantar 等，2023](references.ipynb)）正是这个思路：选择每个权重的编码，使一层的输出误差尽量小。
 #
 # </details>
 
@@ -861,9 +861,9 @@ for name, values in rows.items():
 # 从表里看出：
 #
 # - 照真导数训练，一步也没有动，损失正好是 1。
-# - 从 0 开始的直通估计器，只知道权重的范围（它定了 $s$），也能走到逐个舍入附近：选步以后，比逐个舍入好的和差的一样多。
+# - 从 0 开始的直通估计器，事先只知道真正的权重的范围（它定了 $s$），也能走到逐个舍入附近：选步以后，比逐个舍入好的和差的一样多。
 # - 它的**最后一步**却大多比逐个舍入差；学习率逐渐减小，也只挽回一部分。
-# - 从真正的权重开始，再选步，几乎不会比逐个舍入差，常常更好，但离下界还有距离。所以实际的量化感知训练从训练好的网络开始。
+# - 从真正的权重开始，再选步，几乎不会比逐个舍入差，有时更好，但离下界还有距离。所以实际的量化感知训练从训练好的网络开始。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # 选步和报告用的是两批数据。在报告用的数据上选步，结果会偏乐观。

@@ -45,6 +45,7 @@
 import time
 import warnings
 from fractions import Fraction
+from textwrap import fill
 
 import torch
 
@@ -102,7 +103,7 @@ for name, codes in rows.items():
     print(f"{name:20}", "".join(f"{int(v):7}" for v in codes.tolist()))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 前两行完全相同。另外三行各错在一部分半整数上，而且各不相同；在这张表里，其余的数值没有差别。
+# 前两行完全相同。先加零点的那一行，六个半整数全错，因为 5 是奇数；最后两行各错一部分半整数，错的也不相同。在这张表里，其余的数值没有差别。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # 再看三种实现：PyTorch 导出模型时用的算子，PyTorch 的旧算子，以及 onnxruntime。它们的结果可能随版本和处理器而变，所以这张表只供对照。如果缺少某个软件包，那一行会写明原因。
@@ -157,7 +158,7 @@ for name, function in {
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### 除以步长，还是乘它的倒数 ★
 #
-# 这一小节可以略过，结论是：PyTorch 的伪量化用乘 $1/s$ 代替除以 $s$，在紧挨着半整数的地方，两者会差一个编码。
+# 这一小节可以略过，结论是：PyTorch 的伪量化用乘 $1/s$ 代替除以 $s$，在紧挨着半整数的地方，两者可能差一个编码。
 #
 # 取 $s = 0.01$，$x$ 取 $(k + \tfrac12)\,s$，都存成 float32。`Fraction` 能把两个浮点数的商精确地表示出来，所以可以知道真正的商在半整数的哪一边。
 #
@@ -178,7 +179,7 @@ ours = UniformQuantizer(QuantizationParams(s, torch.tensor(0), -128, 127)).quant
 print(f"code: quantcore {ours[k].item()}, torch.fake_quantize {fake[k].round().int().item()}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# 两种算法都要在浮点数里舍入，出错的次数也差不多。看 $x = 0.115$：真正的商略小于 11.5，除法却把商舍入到 11.5，再取偶数得 12；这一次是乘法碰巧对了。所以不能说除法更精确，只能说定义规定的是浮点除法，`quantcore` 和 onnxruntime 以定义为准。差别只有一个编码，对准确率没有影响；可是要求两个程序**逐位相同**时，它会让人找上半天。
+# 两种算法都要在浮点数里舍入，出错的次数也差不多。看 $x = 0.115$：真正的商略小于 11.5，除法却把商舍入到 11.5，再取偶数得 12；这一次是乘法碰巧对了。所以不能说除法更精确，只能说定义规定的是浮点除法，`quantcore` 和 onnxruntime 以定义为准。差别只有一个编码，对准确率几乎没有影响；可是要求两个程序**逐位相同**时，它会让人找上半天。
 #
 # 乘法还有一种极端情形：$s$ 太小时 $1/s$ 溢出成无穷大，而 $0 \cdot \infty$ 是 NaN。
 
@@ -250,7 +251,7 @@ exercises.predict("four-terms-sum")
 # - **静态量化**（static）：输入的范围由校准数据事先定好，$z_1$ 已知，第 3、4 项都可以预先算好，并入偏置；
 # - **动态量化**（dynamic）：每一批输入临时定范围，能预先算的只有 $\sum_k q_{2,k}$。
 #
-# 零点不会抵消，四项一般都不是零。如果权重对称，$z_2 = 0$，第 2、4 项就消失了，静态时剩下的第 3 项又已经算好。这是权重多用对称量化的一个主要原因（[Nagel 等，2021](references.ipynb)）。
+# 零点不会抵消，四项一般都不是零。如果权重对称，$z_2 = 0$，第 2、4 项就消失了，静态量化时，剩下的第 3 项又可以预先算好。这是权重多用对称量化的一个主要原因（[Nagel 等，2021](references.ipynb)）。
 #
 # </details>
 
@@ -297,7 +298,7 @@ print("mean size of each term:", [f"{t.double().abs().mean().item():.1e}" for t 
 # **【操作】** 先估计，再操作：保持 8 位，勾选与取消“对称”，量化信噪比（SQNR）相差多少？降到 4 位，差别变大还是变小？
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 权重改成对称，8 位和 3 位各损失多少？先写再动。
+# 权重改成对称，8 位和 4 位各损失多少？先写再动。
 
 # %%
 explore.quantization(layer.weight, bits=8, symmetric=True)
@@ -480,7 +481,7 @@ print(f"our layer: M = {M:.3e}, m = {m / 2**31:.4f} * 2^31, n = {n}")
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 乘、取高位、右移
 #
-# 有了 $m$ 和 $n$，$M \cdot \mathrm{acc}$ 分两步来算。先乘 $m$，除以 $2^{31}$ 并舍入：32 位乘 32 位得 64 位，除以 $2^{31}$ 就是取高的一半。再右移 $n$ 位，也要舍入。（$n < 0$ 时不右移，而是先把 acc 左移；`quantcore` 的 `requantize` 照顾到了这种情形。）$n \ge 0$ 时，每一步只要一行：
+# 有了 $m$ 和 $n$，$M \cdot \mathrm{acc}$ 分两步来算。先乘 $m$，除以 $2^{31}$ 并舍入：32 位乘 32 位得 64 位，除以 $2^{31}$ 大致就是取高的一半。再右移 $n$ 位，也要舍入。（$n < 0$ 时不右移，而是先把 acc 左移；`quantcore` 的 `requantize` 照顾到了这种情形。）$n \ge 0$ 时，每一步只要一行：
 
 # %% slideshow={"slide_type": "fragment"}
 def high_half(acc, m):  # acc m / 2^31, halves go up
@@ -516,7 +517,7 @@ for value, some in ((0.5, [1, -1, 3, -3]), (0.125, [4, -4, 12, -12])):
     print(f"M = {value:5}  exact {[value * a for a in some]}  got {got}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 第一行都在“取高位”处遇到半整数，一律向上；第二行都在“右移”处遇到，一律向远离零的方向。为什么用两种规则？向上舍入最便宜，加 $2^{30}$ 再移位就行，ARM 处理器用一条指令（SQRDMULH）就能完成，而乘积的低 31 位恰好是一半的机会极小，偏差可以不计。右移只丢掉 $n$ 位，恰好是一半的机会有 $2^{-n}$；如果也一律向上，正负两边就抵消不了，每一层都往上偏一点。向远离零的方向舍入，正负对称，大致可以抵消（[Jacob 等，2018](references.ipynb)，附录 B）。
+# 第一行都在“取高位”处遇到半整数，一律向上；第二行都在“右移”处遇到，一律向远离零的方向。为什么用两种规则？半整数一律向上最便宜，加 $2^{30}$ 再移位就行，ARM 处理器用一条指令（SQRDMULH）就能完成，而对多数乘数来说，乘积的低 31 位恰好是一半的机会极小，偏差可以不计。右移只丢掉 $n$ 位，恰好是一半的机会有 $2^{-n}$；如果也一律向上，正负两边就抵消不了，每一层都往上偏一点。向远离零的方向舍入，正负对称，大致可以抵消（[Jacob 等，2018](references.ipynb)，附录 B）。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 舍入两次，差多少
@@ -557,7 +558,7 @@ for value in (2**-0.5, 2**-1.5, 2**-4.5, 2**-7.5):
     print(f"{twice.max().item():10} {(once > 0).sum().item():14}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# $n = 0$ 时第二步什么也不做，两种做法都不出错。$n$ 越小，舍入两次错得越多，但至多错一个编码。我们这一层 $n = 11$，按这个比例，四千多个编码里大约只错一个。参照值要用 float64：`acc * M` 在 PyTorch 里是 float32，参照值自己就舍入过一次，会把错误算到别人头上。
+# $n = 0$ 时第二步什么也不做，而这张表里没有一个乘积恰好是半整数，所以两种做法都不出错。其余三行里，$n$ 越小，舍入两次错得越多，但至多差一个编码。我们这一层 $n = 11$，按这个比例，四千多个编码里大约只错一个。参照值要用 float64：`acc * M` 在 PyTorch 里是 float32，参照值自己就舍入过一次，会把错误算到别人头上。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### 为什么是这个比例 ★
@@ -627,7 +628,7 @@ for dtype in (torch.float64, torch.float32, torch.bfloat16):
     print(f"{str(dtype)[6:]:17} {share:17.0%} {off.max().item():10} {correct(codes):12}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# float64 和 float32 与整数的结果几乎处处相同，不同的编码只差 1，来自二次舍入和偏置的舍入。bfloat16 只有 8 位有效数字，不同的编码就多得多，不过也只差 1。所以，伪量化能预测部署后的**准确率**。要连编码也几乎处处相同，条件是：两边用同样的参数、同样的偏置；浮点数的有效数字足够多，float32 够，bfloat16 不够；层与层之间的每一个算子（相加、拼接、池化）也照同样的方式重新量化。
+# float64 和 float32 与整数的结果几乎处处相同，不同的编码只差 1，来自二次舍入和偏置的舍入。bfloat16 只有 8 个二进制有效位，不同的编码就多得多，不过也只差 1。所以，伪量化能预测部署后的**准确率**。要连编码也几乎处处相同，条件是：两边用同样的参数、同样的偏置；浮点数的有效位足够多，float32 够，bfloat16 不够；层与层之间的每一个算子（相加、拼接、池化）也照同样的方式重新量化。
 #
 # 实际的运行库还可能用别的办法重新量化。onnxruntime 的 `QLinearMatMul` 用浮点数乘 $M$，只舍入一次。为了让样本多一些，换成一个 512×512 的随机矩阵，与自己相乘：
 
@@ -653,7 +654,7 @@ except ImportError as error:
 # **【预测】** 故意丢掉第 2 项、第 3 项或第 4 项，准确率会降到多少？如果权重改成逐通道的非对称量化，每一列有自己的 $z_2$，结果又如何？
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 故意丢一项，准确率会怎样？多数人说会垮，其实不会。
+# 故意丢一项，准确率会怎样？多数人说会垮，其实要看丢的是哪一项。
 
 # %% tags=["predict"] slideshow={"slide_type": "fragment"}
 per_channel = fit(w, 8, symmetric=False, axis=1)
@@ -688,7 +689,7 @@ for dropped in (None, 1, 2, 3):
 #
 # 逐通道时每一列有自己的 $z_2$，第 2、4 项也逐列不同，丢掉任何一项都会打乱次序。
 #
-# 可见只看准确率，会放过错误的实现。这一层后面如果还有一层，整体的平移也不再无害。
+# 可见只看准确率，有可能放过错误的实现。这一层后面如果还有一层，整体的平移也不再无害。
 #
 # </details>
 
@@ -720,7 +721,7 @@ for name, inputs, weights in (
         q = integer_matmul(*codes, inputs.params, weights.params, Q3.params)
         print(f"{name}  SQNR of the product {sqnr_db(product, Q3.dequantize(q)):.1f} dB")
     except ValueError as error:
-        print(f"{name}  ValueError: {error}")
+        print(fill(f"{name}  ValueError: {error}", 90))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 权重的每一列（输出通道）可以有自己的 $s_2$，输入的每一行（一张图片、一个词元）可以有自己的 $s_1$：它们在一个和里是常数，提得到求和号外面。
@@ -761,10 +762,10 @@ for name, make in {
     print(f"{name:25} {milliseconds(make)}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 伪量化比浮点慢：做的仍是浮点乘法，还多了量化和反量化。`integer_matmul` 是为教学而写的，以每一步清晰可见为目标，没有优化速度。
+# 伪量化（表中的 simulated int8）比浮点慢：做的仍是浮点乘法，还多了量化和反量化。`integer_matmul` 是为教学而写的，以每一步清晰可见为目标，没有优化速度。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 8 位真正变快，靠的是处理器的 8 位乘加指令，以及为这些指令写的程序。在生成这一页的电脑（有 VNNI 指令集）上，`torch` 的整数乘法和 onnxruntime 的“无符号乘有符号”比浮点快几倍；同一个 onnxruntime，换成“有符号乘有符号”，没有走上那条快的路，反而更慢。所以速度只能在目标机器上实测，不能从位宽推算。省下的内存流量则是确定的，[信息论基础](01_information_theory.ipynb)一章量过。
+# 8 位真正变快，靠的是处理器的 8 位乘加指令，以及为这些指令写的程序。在生成这一页的电脑（有 VNNI 指令集）上，`torch` 的整数乘法和 onnxruntime 的“无符号乘有符号”比浮点快几倍；同一个 onnxruntime，换成“有符号乘有符号”，没有走快速路径，反而比浮点还慢。所以速度只能在目标机器上实测，不能从位宽推算。省下的内存流量则是确定的，[信息论基础](01_information_theory.ipynb)一章量过。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## 练习

@@ -633,7 +633,7 @@ for name in "ABCD":
 # 一个 SQNR 要有可比的对象才有意义。D 的 SQNR 比 A、B 都高，单看这个数会放过 D；同样的 ReLU 数据，C 比 D 高近 6 dB，这样比才看得出来。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# 诊断清楚，就可以对症下药。下面哪一组治得最彻底？哪一组治好了，SQNR 还是不高？
+# 诊断清楚，就可以对症下药。下面哪一组的 SQNR 提高最多？哪一组治好了，数值还是不高？
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 先选药再看疗效，选错的最有价值。
@@ -654,7 +654,7 @@ for name, (cure, quantizer) in cures.items():
 # A 是范围选错了，换成 `minmax` 就好。D 把零点取整，多得近 6 dB：一半的数是 0 时，中升型的噪声是中平型的四倍，[率失真](01b_rate_distortion.ipynb#中升与中平)一章算过。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# B 的总数不高，因为那个离群值被截断了，剩下的噪声大半来自这一个数。除去这个数，其余的都好了。这个离群值是否重要，从 SQNR 上看不出来。
+# B 提高得最多。总数还是不高，因为那个离群值被截断了，剩下的噪声大半来自这一个数。除去这个数，其余的都好了。这个离群值是否重要，从 SQNR 上看不出来。
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 图会骗人
@@ -664,7 +664,7 @@ for name, (cure, quantizer) in cures.items():
 # **【预测】** $x$ 均匀分布，量化到 INT8。$\hat x$ 的直方图是平的吗？除去两头，最高的区间是最低的区间的几倍？（两个重建值相距 $2\sqrt3/254$，直方图区间宽 $3.5/50$。）
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 先看两个直方图，请学生说哪一个量化得更差。
+# 先看两个直方图，请学生说第二个有没有毛病。
 
 # %%
 exercises.predict("comb-ratio")

@@ -210,7 +210,7 @@ for name, (w, b) in zip(NAMES, net):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 训练后量化
 #
-# [**训练后量化**](glossary.ipynb#网络)（post-training quantization，PTQ）不改变权重，只选量化器。
+# [**训练后量化**](glossary.ipynb#量化)（post-training quantization，PTQ）不改变权重，只选量化器。
 #
 # **权重**是固定的，直接由权重定范围。用对称量化，逐张量，或者逐（输出）通道。
 #
@@ -301,7 +301,7 @@ for method in progress(methods, "inputs"):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 3 位以上，六种办法的差别小于标准差，分不出高下。2 位时 `minmax` 和滑动平均差 1 个百分点左右；`percentile`、`mse` 和动态最好，可见对激活值做一点[**饱和截断**](glossary.ipynb#量化器与整数运算)（clipping，以下简称截断）是值得的。动态范围不需要校准集，但每次都要先扫一遍数据；这个网络用不上它。下面激活值一律用 `mse`。
+# 3 位以上，六种办法的差别小于标准差，分不出高下。2 位时 `minmax` 和滑动平均约差 1 个百分点；`percentile`、`mse` 和动态最好，可见对激活值做一点[**饱和截断**](glossary.ipynb#量化器与整数运算)（clipping，以下简称截断）是值得的。动态范围不要校准集，但每次都要先扫一遍数据；这个网络用不上。下面激活值都用 `mse`，注明 `minmax` 的除外。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # 权重和激活值一起量化，画成图。竖线从五个网络中最差的画到最好的。
@@ -325,8 +325,9 @@ for j, (name, (color, marker)) in enumerate(styles.items()):
 curves.line(0, "float32", [2, 8], [float_points] * 2, color=GRAY, linestyle="--")
 curves.frame(0, "weights and inputs quantized", "bit width b", "accuracy, %", (1.7, 8.3), (0, 102))
 curves.legend(0, loc="lower right")
-for name in styles:
-    print(f"{name:17}", "".join(f"{spread(values):>13}" for values in both[name]))
+print("bits", "".join(f"{name:>19}" for name in styles))
+for j, b in enumerate(widths):
+    print(f"{b:4}", "".join(f"{spread(both[name][j]):>19}" for name in styles))
 lowest = {f"two_{i}": spread(both[name][-1]).strip() for i, name in enumerate(styles)}
 curves.show("network-bits", float=f"{float_points:.1f}", **lowest)
 
@@ -412,7 +413,7 @@ for b in widths:
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 在预算以内选位宽
 #
-# 于是有了[**混合精度**](glossary.ipynb#网络)（mixed precision）：第 $k$ 层有 $N_k$ 个权重，取 $b_k$ 位，在权重的总位数 $\sum_k N_k b_k$ 不超过预算的条件下，使 $\sum_k D_k(b_k)$ 最小。四层、七种位宽，一共 $7^4 = 2401$ 种，全部试一遍。试的时候只用表里的 $D_k$，不必再运行网络。
+# 于是有了[**混合精度**](glossary.ipynb#量化)（mixed precision）：第 $k$ 层有 $N_k$ 个权重，取 $b_k$ 位，在权重的总位数 $\sum_k N_k b_k$ 不超过预算的条件下，使 $\sum_k D_k(b_k)$ 最小。四层、七种位宽，一共 $7^4 = 2401$ 种，全部试一遍。试的时候只用表里的 $D_k$，不必再运行网络。
 #
 # **【预测】** 预算是平均每个权重 2.25 位。多出来的 0.25 位会给哪几层？准确率能比全部 2 位高多少？
 
@@ -495,7 +496,7 @@ for name, (w, _) in zip(NAMES, net):
     print(f"{name:7} predicted {predicted.mean():5.2f}   measured {sum(lost) / len(lost):5.2f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 这个网络的离群通道很温和。大语言模型里，个别通道的激活值是其他通道的几十倍（[Dettmers 等，2022](references.ipynb)）。我们可以造一个出来看看：$\lambda > 0$ 时，ReLU 满足 $\operatorname{ReLU}(\lambda x) = \lambda\operatorname{ReLU}(x)$。所以把 `conv1` 一个通道的权重和偏置乘以 $\lambda$，再把 `conv2` 里与这个通道相乘的权重除以 $\lambda$，网络的浮点输出完全不变。
+# 这个网络的离群通道很温和。大语言模型里，个别通道的激活值可达其他通道的 20 倍（[Dettmers 等，2022](references.ipynb)）。我们可以造一个出来看看：$\lambda > 0$ 时，ReLU 满足 $\operatorname{ReLU}(\lambda x) = \lambda\operatorname{ReLU}(x)$。所以把 `conv1` 一个通道的权重和偏置乘以 $\lambda$，再把 `conv2` 里与这个通道相乘的权重除以 $\lambda$，网络的浮点输出完全不变。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **【预测】** 浮点输出不变，4 位量化的结果呢？权重改成逐通道，能不能全部救回来？
@@ -531,7 +532,7 @@ for factor in (1, 4, 16, 64):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 量化感知训练
 #
-# 全部 2 位时，训练后量化丢了十几个百分点。[**量化感知训练**](glossary.ipynb#网络)（quantization-aware training，QAT）让权重在量化的条件下再学几轮：前向用伪量化，反向用**直通估计器**（straight-through estimator，STE），两件事都由 `UniformQuantizer.forward` 来做（见[均匀量化器](04_quantizer.ipynb)）。从训练好的权重出发，范围用校准时定下的，不再改变；学习率逐渐减到 0，取最后一步的权重，不在测试集上挑选。
+# 全部 2 位时，训练后量化丢了十几个百分点。[**量化感知训练**](glossary.ipynb#量化)（quantization-aware training，QAT）让权重在量化的条件下再学几轮：前向用伪量化，反向用**直通估计器**（straight-through estimator，STE），两件事都由 `UniformQuantizer.forward` 来做（见[均匀量化器](04_quantizer.ipynb)）。从训练好的权重出发，范围用校准时定下的，不再改变；学习率逐渐减到 0，取最后一步的权重，不在测试集上挑选。
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 猜能找回几成，写下来。问：这些准确率是从哪里来的？
@@ -716,6 +717,9 @@ print(f"output codes that differ: {(off > 0).double().mean():.2%}, by at most {o
 print("pictures whose two best scores have one code:", (top[:, 0] == top[:, 1]).sum().item())
 wrong = run_integer(layers, quantizers[1][0].quantize(x_test), pad=0)
 print(f"accuracy {accuracy(q_out):.1%}; padded with 0 instead of z: {accuracy(wrong):.1%}")
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# 输出的编码最多差 1。前两名的得分落在同一个编码上时，差 1 就足以改变预测，这里只有一张图片会这样。边界填错，害处大得多：用整数 0 来填，准确率掉约 3 个百分点。
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 存成文件

@@ -10,7 +10,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 总结：先考试，后答案
 #
-# 一门课学完，不看讲义，还写得出哪些公式，又躲得开哪些错误？这一章先考试，再给答案。答案是一张总表：全课主要的公式列在一处，逐条再验一遍，左边是公式的预测值，右边是实测值，对不上就报错。最后看十二个易错题各错在哪里。
+# 一门课学完，不看讲义，还写得出哪些公式，又躲得开哪些错误？这一章先考试，再给答案。答案是一张总表：全课主要的公式列在一处，逐条再验一遍，左边是公式的预测值，右边是实测值，对不上就报错。后面再看十二个易错题各错在哪里。
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 这一课先考后讲。试卷在笔记本里，半小时，不看讲义。
@@ -21,8 +21,8 @@
 # - 凭记忆答一份试卷，知道自己哪一章还要再读；
 # - 找到任何一个公式，说出它成立的条件，并且当场验证；
 # - 指出许多教程里常见的三个公式错在哪里，为什么这样改；
-# - 回答全课的十二个易错题，每题都拿得出一个反例；
-# - 知道接下来读什么，以及那些方法用的是这门课的哪一条。
+# - 回答全课的十二个易错题，能举反例的都举得出来；
+# - 知道接下来可以读哪些新方法，以及每种方法用的是这门课的哪一条。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # | 部分 | 时间 |
@@ -58,10 +58,10 @@ explore.set_language("zh")
 #
 # 试卷有 24 题，半小时答完，可以用纸笔和计算器，先不看下面的总表。
 #
-# - 前十二题各给一个公式的名称和条件，在四个式子里选一个。题目从总表里抽取，编号与总表相同；错的式子都是常见的错误。
+# - 前十二题各给一个公式的名称和条件，在四个式子里选一个。题目从总表里抽取，编号与总表相同；错的式子大多是常见的错误。
 # - 后十二题是全课的十二个易错点，各要一个数，分数如 `1/12` 也可以。小数保留三位有效数字，要整数的题写整数。
 #
-# 全部答完再交卷。交卷以后，每一题会说出错在哪里，最后是得分和建议再读的章。答错的题改了可以再交。在笔记本里还可以再考一次，题目和数字都换新的。
+# 全部答完再交卷。交卷以后，每一题会告诉你答得对不对，后十二题还会指出错在哪里，最后是得分和建议再读的章。答错的题改了可以再交。在笔记本里还可以再考一次，题目和数字都换新的。
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 考试时把投影停在这一页。交卷以后，请全班说出错得最多的一题。
@@ -81,7 +81,7 @@ exercises.exam()
 # 不念总表。每组抽三个编号，各写一行验证，再与下面的单元格对照。
 
 # %% [markdown]
-# 编号的字母是组：N 噪声与信息，S 方案，P 参数，Q 量化器，I 整数运算，V 可视化，T 网络。“截断”都指**饱和截断**（clipping）。最后一列是推导并首次验证这个公式的那一章；在那一章里，公式下面也写着编号。
+# 编号的字母是组：N 噪声与信息，S 方案，P 参数，Q 量化器，I 整数运算，V 可视化，T 网络。“截断”都指**饱和截断**（clipping）。最后一列是讲解并验证这个公式的那一章；在那一章里，公式下面或旁边也写着编号。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # | 编号 | 名称 | 公式 | 条件 | 章 |
@@ -102,7 +102,7 @@ exercises.exam()
 # | N14 | 熵与步长 | $H \approx h - \log_2 \Delta$ | 步长足够小 | [率失真](01b_rate_distortion.ipynb) |
 # | N15 | 高斯的率失真函数 | $D(R) = \sigma^2\,2^{-2R}$ | 独立同分布的高斯信号，任何量化器都不能更低 | [率失真](01b_rate_distortion.ipynb) |
 # | N16 | 均匀量化加熵编码 | 是 $D(R)$ 的 $\pi\mathrm{e}/6$ 倍：多 1.53 dB，或 0.255 比特 | 高斯，步长足够小 | [率失真](01b_rate_distortion.ipynb) |
-# | N17 | 随机舍入 | $\mathbb{E}[\hat x \mid x] = x$，噪声功率平均为 $2\cdot\Delta^2/12$ | 没有截断；向上的概率是 $x$ 在两级之间的相对位置；第二式与 N2 同 | [信息论基础](01_information_theory.ipynb) |
+# | N17 | 随机舍入 | $\mathbb{E}[\hat x \mid x] = x$，噪声功率平均为 $2\cdot\Delta^2/12$ | 没有截断；向上的概率是 $x$ 在两级之间的相对位置；第二式还要求 N2 的条件 | [信息论基础](01_information_theory.ipynb) |
 # | N18 | 误差之和 | 均方根 $\sqrt{(N\mu)^2 + N\sigma_e^2}$ | $N$ 个独立的误差，均值 $\mu$，标准差 $\sigma_e$ | [信息论基础](01_information_theory.ipynb) |
 # | N19 | 不等距量化的误差 | $D \approx \dfrac{1}{12\,L^2}\left(\displaystyle\int f(x)^{1/3}\,\mathrm{d}x\right)^{3}$ | 密度光滑，级的个数 $L$ 很大；重建值的密度与 $f^{1/3}$ 成正比 | [率失真](01b_rate_distortion.ipynb) |
 # | N20 | 霍夫曼码的平均码长 | $H \le \sum_q p_q \ell_q < H + 1$ | 逐个编码；至少有两种编码 | [率失真](01b_rate_distortion.ipynb) |
@@ -110,14 +110,14 @@ exercises.exam()
 # | S2 | 无符号整数 | $0 \le q \le 2^b - 1$ | $b$ 位都用来表示数值 | [量化方案](02_schemes.ipynb) |
 # | S3 | 两个 int4 合成一个字节 | $(q_0 \bmod 16) + 16\,(q_1 \bmod 16)$ | 先放低 4 位 | [量化方案](02_schemes.ipynb) |
 # | S4 | 小浮点数 | $2^{E-\mathrm{bias}}\,(1 + T/2^{w_{\mathrm m}})$；$E = 0$ 时 $2^{1-\mathrm{bias}}\,T/2^{w_{\mathrm m}}$ | $E$ 是指数位的值，$T$ 是尾数位的值，$w_{\mathrm m}$ 是尾数的位数 | [量化方案](02_schemes.ipynb) |
-# | S5 | 浮点格式的量化信噪比 | $6.02\,w_{\mathrm m} + 13.46$ dB | 数据分布在许多个相邻 2 的幂之间，没有溢出 | [量化方案](02_schemes.ipynb) |
+# | S5 | 浮点格式的量化信噪比 | $6.02\,w_{\mathrm m} + 13.46$ dB | 数据分布在若干个相邻 2 的幂之间的区间里，没有溢出 | [量化方案](02_schemes.ipynb) |
 # | S6 | INT8 与 FP8 相等的地方 | $20\log_{10}\Gamma = 6.02\,(b - w_{\mathrm m}) + 4.77 - 13.46$ | N5 和 S5 都成立 | [量化方案](02_schemes.ipynb) |
 # | P1 | 范围含 0 | $x_{\min} \leftarrow \min(x_{\min}, 0)$，$x_{\max} \leftarrow \max(x_{\max}, 0)$ | 总是先做 | [量化参数](03_params.ipynb) |
 # | P2 | 非对称，缩放因子 | $s = \dfrac{x_{\max}-x_{\min}}{q_{\max}-q_{\min}}$ | P1 之后 | [量化参数](03_params.ipynb) |
 # | P3 | 非对称，零点 | $z = \operatorname{clamp}(\operatorname{rint}(q_{\min} - x_{\min}/s),\, q_{\min},\, q_{\max})$ | 整数 | [量化参数](03_params.ipynb) |
 # | P4 | 对称，有符号 | $z = 0$，$s = \dfrac{\max\lvert x\rvert}{2^{b-1}-1}$ | `minmax` 时编码 $-2^{b-1}$ 不出现 | [量化参数](03_params.ipynb) |
 # | P5 | 对称，用满编码 | $z = 0$，$s = \dfrac{\max\lvert x\rvert}{2^{b-1}}$ | 最大值为正时，正的一端被截断 | [量化参数](03_params.ipynb) |
-# | P6 | 对称，取中点 | $z = 0$，$s = \dfrac{\max\lvert x\rvert}{(2^b-1)/2}$ | PyTorch 的观察器（observer），编码取 $[-2^{b-1}, 2^{b-1}-1]$ 时；等于 P2 用在 $\pm\max\lvert x\rvert$ 上 | [量化参数](03_params.ipynb) |
+# | P6 | 对称，取中点 | $z = 0$，$s = \dfrac{\max\lvert x\rvert}{(2^b-1)/2}$ | PyTorch 的对称观察器（observer），编码取 $[-2^{b-1}, 2^{b-1}-1]$ 时；等于 P2 用在 $\pm\max\lvert x\rvert$ 上 | [量化参数](03_params.ipynb) |
 # | P7 | 对称，无符号 | $z = 0$，$s = \dfrac{x_{\max}}{2^b-1}$ | 数据没有负值 | [量化参数](03_params.ipynb) |
 # | P8 | 每个权重的位数 | $b + 32/g$ | 每 $g$ 个权重共用一个 float32 的 $s$，$z = 0$；$s$ 为 16 位时是 $b + 16/g$ | [量化参数](03_params.ipynb) |
 # | P9 | 范围两端的误差 | $s\,(z - z^*)$，$\lvert e\rvert \le s/2$ | $z^* = q_{\min} - x_{\min}/s$ | [量化参数](03_params.ipynb) |
@@ -132,7 +132,7 @@ exercises.exam()
 # | Q6 | 步长的梯度（LSQ） | $\dfrac{\partial\hat x}{\partial s} := \operatorname{rint}\!\Big(\dfrac xs\Big) - \dfrac xs$；截断的值是 $q_{\min}$ 或 $q_{\max}$ | $z = 0$；约定 rint 的导数是 1 | [均匀量化器](04_quantizer.ipynb) |
 # | I1 | 乘积的四项 | $\sum (q_1 - z_1)(q_2 - z_2) = \sum q_1 q_2 - z_2 \sum q_1 - z_1 \sum q_2 + K z_1 z_2$ | 恒等式，$K$ 是求和的项数 | [只用整数](04b_integer.ipynb) |
 # | I2 | 定点乘数 | $M = \dfrac{s_1 s_2}{s_3} \approx m\,2^{-31-n}$，$2^{30} \le m < 2^{31}$ | $m$、$n$ 是整数 | [只用整数](04b_integer.ipynb) |
-# | I3 | 重新量化 | $q_3 = \operatorname{clamp}(z_3 + M \cdot \text{acc},\, q_{\min},\, q_{\max})$，$M \cdot \text{acc}$ 舍入两次 | acc 是 I1 的和，int32。取高位时半整数向上，右移时半整数向远离零的方向，所以偶尔与舍入一次差 1 | [只用整数](04b_integer.ipynb) |
+# | I3 | 重新量化 | $q_3 = \operatorname{clamp}(z_3 + M \cdot \text{acc},\, q_{\min},\, q_{\max})$，$M \cdot \text{acc}$ 舍入两次 | acc 是 I1 的和，int32。取高位时半整数向上，右移时半整数向远离零的方向，所以结果偶尔与舍入一次差 1 | [只用整数](04b_integer.ipynb) |
 # | I4 | 累加的项数 | $K \le \left\lfloor\dfrac{2^{B-1}-1}{a_1 a_2}\right\rfloor$ | 因子的绝对值不超过 $a_1$、$a_2$，累加器 $B$ 位 | [只用整数](04b_integer.ipynb) |
 # | I5 | 二次舍入出错的比例 | 约 $2^{-(n+1)}$ | $n \ge 1$，和的低位均匀 | [只用整数](04b_integer.ipynb) |
 # | V1 | 误差的直方图 | $e/s$ 在 $\pm\tfrac12$ 上密度为 1 | 与 N2 同 | [可视化分析](05_visualization.ipynb) |
@@ -144,7 +144,7 @@ exercises.exam()
 # | T4 | 文件的字节 | $\displaystyle\sum_k \left(\left\lceil\frac{N_k b_k}{8}\right\rceil + 8\,C_k + 5\right)$ | 逐通道；$s$、偏置各 4 字节，输入的 $s$、$z$ 共 5 字节；不含文件头 | [一个真实的网络](05b_network.ipynb) |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# 出处：N2（[Bennett，1948](references.ipynb)）；N3、N10（[Widrow & Kollár，2008](references.ipynb)）；N9（[Banner 等，2019](references.ipynb)），N8 是 N2 限制在范围以内；N11（[Lloyd，1982](references.ipynb)；[Max，1960](references.ipynb)）；N13、N15（[Shannon，1948](references.ipynb)；[Shannon，1959](references.ipynb)）；N14、N16（[Gish & Pierce，1968](references.ipynb)；[Gray & Neuhoff，1998](references.ipynb)）；S3、Q1、Q2（[ONNX，2024](references.ipynb)）；S4（[Open Compute Project，2023](references.ipynb)）；P1 到 P4、I 组（[Jacob 等，2018](references.ipynb)；[Krishnamoorthi，2018](references.ipynb)）；Q5（[Bengio 等，2013](references.ipynb)，掩码见[均匀量化器](04_quantizer.ipynb)）。其余的在课里推导。
+# 出处：N2（[Bennett，1948](references.ipynb)）；N3、N10（[Widrow & Kollár，2008](references.ipynb)）；N9（[Banner 等，2019](references.ipynb)），N8 是 N2 限制在范围以内；N11（[Lloyd，1982](references.ipynb)；[Max，1960](references.ipynb)）；N13、N15（[Shannon，1948](references.ipynb)；[Shannon，1959](references.ipynb)）；N14、N16（[Gish & Pierce，1968](references.ipynb)；[Gray & Neuhoff，1998](references.ipynb)）；S3、Q1、Q2（[ONNX，2024](references.ipynb)）；S4（[Open Compute Project，2023](references.ipynb)）；P1 到 P4、I 组（[Jacob 等，2018](references.ipynb)；[Krishnamoorthi，2018](references.ipynb)）；N17（[Gupta 等，2015](references.ipynb)）；N19（[Panter & Dite，1951](references.ipynb)）；N20（[Huffman，1952](references.ipynb)）；Q5（[Bengio 等，2013](references.ipynb)，掩码见[均匀量化器](04_quantizer.ipynb)）；Q6（[Esser 等，2020](references.ipynb)）。其余的在课里推导或说明。
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## 逐组验证
@@ -208,17 +208,17 @@ verify([
 #
 # 正弦最高：同样的范围里它的功率最大。高斯最低：范围要为很少出现的大值留着，大多数的值都挤在中间。三者的噪声都接近 $\Delta^2/12$，差别在 $\Gamma$。
 #
-# 这里的步长照公式取范围除以 $2^b$，重建值在每个量化区间的正中。`quantcore` 让最外面的两级落在范围的两端，步长是范围除以 $2^b - 1$，所以会低一点：8 位时低 $20\log_{10}(256/255)$，约 0.03 dB。正弦的实测值略低于预测值：它在峰值附近停留最久，那里的误差并不均匀。
+# 这里的步长照公式取范围除以 $2^b$，重建值在每个量化区间的正中。非对称量化时，`quantcore` 让最外面的两级落在范围的两端，步长是范围除以 $2^b - 1$，所以会低一点：8 位时低 $20\log_{10}(256/255)$，约 0.03 dB。正弦的实测值略低于预测值：它在峰值附近停留最久，那里的误差并不均匀。
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 公式失效的地方：N3、N8 到 N10，N17、N18
 #
-# N3：步长取 $6\sigma$，粗到 $\Delta^2/12$ 是实际噪声的三倍，修正以后又对了。N8、N9：范围收到 $\pm 2\sigma$，里面和外面的噪声分开算。N10：3 位的粗台阶，不加抖动时误差与信号相关；加上抖动再减掉，误差与信号、误差的平方与信号的平方都不相关。N17、N18：随机舍入的噪声功率加倍，但没有偏差，所以一千个误差之和比截尾小得多。
+# N3：步长取 $6\sigma$，粗到 $\Delta^2/12$ 是实际噪声的三倍，修正以后又对了。N8、N9：范围收到 $\pm 2\sigma$，里面和外面的噪声分开算。N10：3 位的粗台阶，不加抖动时误差与信号相关；加上抖动再减掉，误差与信号、误差的平方与信号的平方都不相关。N17、N18：随机舍入的噪声功率是舍入到最近时的两倍，但没有偏差，所以一千个误差之和比截尾小得多。
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 问：哪几条公式今天失效过？请学生说出失效的条件。
+# 问：哪几条公式在这门课里失效过？请学生说出失效的条件。
 
 # %% tags=["fold"]
 steps = with_step(6.0, 0, -8, 7)
@@ -320,7 +320,7 @@ verify([
 # **【计算】** 字节里先放 $-3$，再放 5，这个字节作为无符号数是多少？
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# S1、S2 的实测值不靠 `quantcore`：把 $b$ 位的全部编码移到 int8 的高位，再移回来，看最小和最大是多少。S4 的最小正数由编码 1 直接解出。
+# S1、S2 的实测值不靠 `quantcore`：把 $b$ 位的全部编码列出来（S1 先移到 int8 的高位，再移回来），看最小和最大是多少。S4 里 E4M3 的最小正数，是 PyTorch 由编码 1 解出来的。
 
 # %% tags=["fold", "predict"] slideshow={"slide_type": "fragment"}
 codes, read = torch.arange(16, dtype=torch.uint8), torch.tensor([1, 126], dtype=torch.uint8)
@@ -353,7 +353,7 @@ verify([
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 参数：P1 到 P12
 #
-# 数据取 $[2, 2.5, 3]$（P1、P2），$[-1, 3]$ 和 $[-1, 1.8]$（P3，这时 $q_{\min} - x_{\min}/s$ 是 $-64.25$ 和 $-36.93$，都要舍入），以及标准正态样本（P4 到 P8）。P4、P6、P7 与 PyTorch 的观察器比较：观察器总是用编码范围的一半作除数，编码取 $[-7, 7]$ 时就是 P4，取 $[-8, 7]$ 时是 P6。P8 数的是真正的字节。
+# 数据取 $[2, 2.5, 3]$（P1、P2），$[-1, 3]$ 和 $[-1, 1.8]$（P3，这时 $q_{\min} - x_{\min}/s$ 是 $-64.25$ 和 $-36.93$，都要舍入），以及标准正态样本（P4 到 P8）。P4、P6、P7 与 PyTorch 的观察器比较：对称的观察器用编码范围的一半作除数，编码取 $[-7, 7]$ 时就是 P4，取 $[-8, 7]$ 时是 P6；P7 用的是非对称的观察器。P8 数的是真正的字节。
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 看实测与预测差多少，再问：容差是谁定的，够严吗？
@@ -406,7 +406,7 @@ verify([
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 量化器：Q1 到 Q6，V1 到 V3
 #
-# 数据是标准正态，再加上每个半整数 $s\,(k + \tfrac12)$，范围只取 $[-1, 2]$，所以总有一些值被截断。对照是 numpy 按定义写的一行。误差界 Q3 只管没有被截断的那些；梯度 Q5 恰好把两种分开，逐个元素比较。
+# 数据是标准正态，再加上恰好在两级正中的 $s\,(k + \tfrac12)$，范围只取 $[-1, 2]$，所以总有一些值被截断。结果与按定义写的一行 numpy 对照。误差界 Q3 只管没有被截断的那些；梯度 Q5 恰好对它们是 1，对其余的是 0，逐个元素比较。
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 narrow_q = fit([-1.0, 2.0], 4, symmetric=False)
@@ -521,7 +521,7 @@ verify([
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 网络：T1 到 T4
 #
-# 取训练好的数字识别网络，三层权重，6 位、逐通道。T1 用一个随机的批归一化层；T2 量网络输出的噪声功率；T3 让一个矩阵的各行相差很大；T4 把一层存成文件，数字节。
+# T1 用一个参数随机的批归一化层。T2 取训练好的数字识别网络，把三层权重逐通道量化到 6 位，测网络输出的噪声功率。T3 让一个矩阵各行的大小相差很大。T4 数出最后一层要存的全部内容占多少字节。
 
 # %% tags=["fold"] slideshow={"slide_type": "skip"}
 dice = torch.Generator().manual_seed(0)
@@ -591,7 +591,7 @@ verify([
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
-# 第一行两处：没有截断，零点加在舍入里面。第三行两处：$x_{\max}$ 应是绝对值的最大值；$2^{b-1}$ 是一种约定，用它就一定要截断。第二行的公式是对的，但在无符号的 8 位整数里直接相减会绕回去。
+# 第一行两处：没有截断，零点加在舍入里面。第三行两处：$x_{\max}$ 应是绝对值的最大值；$2^{b-1}$ 是一种约定，用它就一定要截断。第二行的公式是对的，但 $q$ 和 $z$ 在无符号的 8 位整数里直接相减，结果会绕回去。
 #
 # </details>
 
@@ -622,7 +622,7 @@ compare("x_max, not max|x|: -3 in [-3, 1], int4", literal[0], fit(pair, 4)(pair)
 compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(pair)[1])
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# 第一行后果最严重：1.5 因溢出绕回，变成了负数。后两行也绕回：$-3$ 变成 $-1$，1 变成 $-1$。加上截断以后，倒数第二行还是 $-1$，因为范围选小了；最后一行不算错，只是代价要说明白：步长细了 1/8，换来最大的正值被截断成 0.875。
+# 第一行里 1.5 因溢出绕回，变成了负数。后三行也绕回：$-2$ 变成 254，$-3$ 变成 $-1$，1 变成 $-1$。加上截断以后，倒数第二行还是 $-1$，因为范围选小了；最后一行不算错，只是代价要说明白：步长细了 1/8，最大的正值却被截断成 0.875。
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # 改正以后：
@@ -630,8 +630,8 @@ compare("max|x| / 2^(b-1): 1 in [-1, 1], int4", literal[1], fit([-1.0, 1.0], 4)(
 # | 概念 | 公式 | 改了什么，为什么 |
 # |:--|:--|:--|
 # | 均匀量化 | $q = \operatorname{clamp}(\operatorname{rint}(x/s) + z,\, q_{\min},\, q_{\max})$ | 截断是定义的一部分，没有截断，编码就存不进 $b$ 位。零点在舍入之后加：舍入遇到半整数时取偶数，先加一个奇数零点，奇偶就对调了；ONNX 的规定也是先舍入 |
-# | 反量化 | $\hat x = s\,(q - z)$，$q$、$z$ 是整数，先转成浮点或 int32 再相减 | 公式不变。补上类型：编码是真正的整数，不是存着整数的浮点数；8 位里直接相减会溢出 |
-# | 对称量化 | $z = 0$，$s = \dfrac{\max\lvert x\rvert}{2^{b-1}-1}$；或 $s = \dfrac{\max\lvert x\rvert}{2^{b-1}}$（`full_range=True`，最大的正值被截断） | $x_{\max}$ 改成 $\max\lvert x\rvert$，否则负的一边会被截断。两种除数都有人用，必须说明是哪一种 |
+# | 反量化 | $\hat x = s\,(q - z)$，$q$、$z$ 是整数，先转成浮点或 int32 再相减 | 公式不变。补上类型：编码是真正的整数，不是存着整数的浮点数；8 位里直接相减可能溢出 |
+# | 对称量化 | $z = 0$，$s = \dfrac{\max\lvert x\rvert}{2^{b-1}-1}$；或 $s = \dfrac{\max\lvert x\rvert}{2^{b-1}}$（`full_range=True`，最大的正值被截断） | $x_{\max}$ 改成 $\max\lvert x\rvert$，否则负的一边较宽时会被截断。两种除数都有人用，必须说明是哪一种 |
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 两种除数各由谁用、什么时候有差别，见[量化参数](03_params.ipynb)。
@@ -701,7 +701,7 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # 4. 误差从最大 $s/2$ 变成最大 $s$，噪声功率是四倍，损失 6 dB，等于少了一位。
 # 5. 有。恰好是半整数的值会变：舍入取偶数，加上奇数零点就换了奇偶。半精度里零点大时，$x/s + z$ 本身也会丢掉小数。
 # 6. 40 dB。幅度比用 $20\log_{10}$，功率比用 $10\log_{10}$。1.76 dB 只属于满幅正弦。
-# 7. 都不总是。位数少、信号恰好落在网格上、信号的频率和采样率成整数比时，误差就跟着信号走。减性抖动可以消除这种相关性。
+# 7. 都不总是。位数少、信号恰好落在网格上、采样率是信号频率的整数倍时，误差就跟着信号走。减性抖动可以消除这种相关性。
 # 8. 4000 字节。换成 int8 是 1000，两个打包成一个字节才是 500。
 # 9. 不是。转置卷积（`ConvTranspose2d`）的权重形状是 `(输入, 输出, 高, 宽)`，输出通道在第 1 维。
 # 10. 不。离群值把步长撑大，其余的值一起受害。截断几个，总误差反而小。
@@ -725,7 +725,7 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # | AWQ | 激活大的通道，权重也更要紧。先把这些通道的权重放大再量化，激活相应地缩小，乘积不变，误差却小了。 | [Lin 等，2024](references.ipynb) |
 # | SmoothQuant | 激活有离群的通道，难量化；权重平缓，容易。逐通道地把激活除以一个数、权重乘上同一个数，难度就从激活移到了权重，两边都能用 8 位。 | [Xiao 等，2023](references.ipynb) |
 # | LLM.int8() | 离群值集中在少数几个特征维度上，把这些维度拆出来用 16 位乘。其余的用 int8 乘，激活每行一个缩放因子，权重每列一个。 | [Dettmers 等，2022](references.ipynb) |
-# | 基于旋转的方法：QuaRot | 用一个正交矩阵（随机的 Hadamard 矩阵）旋转隐藏状态，离群值就摊到所有的维度上。大部分旋转可以并进权重，其余的在运行时计算，网络的输出不变。 | [Ashkboos 等，2024](references.ipynb) |
+# | 基于旋转的方法：QuaRot | 用一个正交矩阵（随机的 Hadamard 矩阵，元素的绝对值都相同）旋转层与层之间的激活，离群值就摊到所有的维度上。大部分旋转可以并进权重，其余的在运行时计算，网络的输出不变。 | [Ashkboos 等，2024](references.ipynb) |
 # | 基于旋转的方法：SpinQuant | 不同的随机旋转，效果相差很大。所以用少量数据把旋转矩阵学出来，学的时候保持它正交。 | [Liu 等，2025](references.ipynb) |
 # | MX 格式 | 每 32 个数共用一个 8 位的缩放因子，它只能是 2 的幂；每个数是 FP8、FP6、FP4 或 INT8。这是逐组量化，规定成了硬件可以直接支持的标准。 | [Open Compute Project，2023](references.ipynb) |
 
@@ -738,7 +738,7 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
-# GPTQ 改的是 Q1 的舍入：不再各自舍入到最近的整数。AWQ 和 SmoothQuant 改的是 P 组的范围：逐通道缩放以后，最大值变小了，$s$ 也就小了。QuaRot 改的是 V3 的峰值与均方根之比。
+# GPTQ 改的是 Q1 的舍入：不再各自舍入到最近的整数。SmoothQuant 改的是 P 组的范围：激活的最大值变小了，激活的 $s$ 也就小了。AWQ 改的是 Q1 的 $x$：要紧的权重放大了，$s$ 却几乎不变，同样的舍入误差相对就小了。QuaRot 改的是 V3 的峰值与均方根之比。
 #
 # </details>
 
@@ -748,17 +748,17 @@ compare("12  one entry of a product", product[0, 0], (qa(a) @ qb(b))[0, 0])
 # 64 个标准正态的数，把第一个换成 50。对称 int4 的步长由 50 决定，其余 63 个全部变成 0。
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 给足 10 分钟。先让学生猜旋转以后的 SQNR，写在黑板上再运行。
+# 给足时间。先让学生猜旋转以后的 SQNR，写在黑板上再运行。
 
 # %% [markdown]
-# **【预测】** 先乘一个正交矩阵，量化，再乘回来。正交变换不改变误差的总功率，也不改变信号的总功率。SQNR 会变好吗？能用公式算出变成多少吗？
+# **【预测】** 先乘一个元素都是 $\pm1/\sqrt{64}$ 的正交矩阵，量化，再乘回来。正交变换不改变误差的总功率，也不改变信号的总功率。SQNR 会变好吗？能用公式算出变成多少吗？
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
 #
 # 会。总功率不变，最大值却变小了：50 被分摊到 64 个分量上，每个只得到 $50/\sqrt{64}$，再加上其余 63 个数带来的一点。
 #
-# 旋转以前，$s^2/12$ 不成立：63 个数都变成 0，噪声就是这 63 个数自己的功率。旋转以后，误差是均匀的，V3 可以用。
+# 旋转以前，$s^2/12$ 不成立：63 个数都变成 0，噪声就是这 63 个数自己的功率。旋转以后，误差接近均匀，V3 可以用。
 #
 # </details>
 
@@ -780,9 +780,9 @@ for name, v, x_hat, predicted in cases:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 最后一张图
 #
-# 从第一章的问题到最后一章的答案，都在这三幅小图里。
+# 这张图把全课的主线放在一起：步长、误差和 SQNR。
 #
-# **【操作】** 拖动位宽，勾选对称，对着图说一遍：步长是多少，误差为什么是平的，SQNR 为什么比 $6.02\,b$ 少，取消对称以后什么变了、什么没变。说得出来，这门课就学完了。
+# **【操作】** 拖动位宽，取消对称再勾上，对着图说一遍：步长是多少，8 位时误差为什么是平的，SQNR 为什么比 $6.02\,b$ 少，取消对称以后什么变了、什么没变。说得出来，这门课就学完了。
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
 # 最后请一位同学对着图，把整门课讲一遍，3 分钟。
@@ -795,8 +795,8 @@ explore.quantization(samples.distribution("normal"))
 
 # %% [markdown]
 # - 量化是有损压缩。没有截断、误差均匀时，丢掉的功率是 $\Delta^2/12$。
-# - 多一位，步长约减半，SQNR 约多 6.02 dB。起点由信号与范围的比决定。
-# - 范围宽，步长粗；范围窄，截断多。`percentile`、`mse`、`aciq` 在两者之间取舍；`minmax` 不取舍，`entropy` 看的是分布的形状。
+# - 多一位，步长约减半，SQNR 约多 6.02 dB。位宽一定时，SQNR 由信号与范围的比决定。
+# - 范围宽，步长粗；范围窄，截断多。`mse`、`aciq` 在两者之间取舍；`minmax`、`percentile` 不取舍，`entropy` 看的是分布的形状。
 # - 缩放因子定步长，零点保住 0。先舍入，再加零点，最后截断。
 # - 粒度越细，缩放因子越多。计算位数的时候要把它们算进去。
 # - 整数乘法不需要浮点：四项、一个定点乘数、一次移位。

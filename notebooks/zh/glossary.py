@@ -29,7 +29,8 @@
 # | 训练后量化 | PTQ | 模型训练好以后再量化，只用少量数据来定参数 | [开始](00_start.ipynb) |
 # | 量化感知训练 | QAT | 训练时在前向计算里插入伪量化，让权重适应量化误差 | [开始](00_start.ipynb) |
 # | 仅权重 | weight-only | 只量化权重，计算时先反量化成浮点数 | [开始](00_start.ipynb) |
-# | 有损压缩 | lossy compression | 压缩以后不能完全还原的压缩，量化是其中一种 | [信息论基础](01_information_theory.ipynb) |
+# | 混合精度 | mixed precision | 各层取不同的位宽，把位数花在最能减小误差的地方 | [一个真实的网络](05b_network.ipynb) |
+# | 有损压缩 | lossy compression | 不能完全还原的压缩，量化是其中一种 | [信息论基础](01_information_theory.ipynb) |
 # | 打包 | pack | 把几个位宽不足 8 位的编码合在一个字节里 | [量化方案](02_schemes.ipynb) |
 # | 解包 | unpack | 从一个字节里取出打包在一起的编码 | [量化方案](02_schemes.ipynb) |
 #
