@@ -24,6 +24,12 @@ TOKEN = re.compile(
     """,
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
+# An inline formula with what stands right after it. Browsers break the line between the two, and
+# a line would begin with a comma.
+WITH_NEXT = re.compile(
+    r'(<span class="formula inline">(?:(?!</span>).)*</span>)'
+    r"([A-Za-z0-9,.;:!?)’”%/-]+|[，。；：！？、）》]+)"
+)
 LONG = 60  # characters of TeX from which an inline formula may be wider than a phone
 # A hat over one letter keeps its size; pandoc's would stretch to the letter's width.
 HAT = re.compile('<mover>(<mi>[^<]*</mi>)<mo accent="true">\u0302</mo>')
@@ -58,13 +64,13 @@ def find(markdown: str) -> Iterator[Formula]:
 
 
 def replace(markdown: str, drawn: Mapping[Formula, str]) -> str:
-    """The text with each formula replaced by its HTML."""
+    """The text with each formula replaced by its HTML, which holds to what follows it."""
 
     def one(match: re.Match) -> str:
         formula = _formula(match)
         return match[0] if formula is None else drawn[formula]
 
-    return TOKEN.sub(one, markdown)
+    return WITH_NEXT.sub(r'<span class="unbroken">\1\2</span>', TOKEN.sub(one, markdown))
 
 
 def _pandoc(*arguments: str, text: str) -> tuple[str, str]:

@@ -43,6 +43,25 @@ def test_a_formula_survives_markdown_on_one_line():
     assert 'class="formula display"' in drawn and "<mtable" in drawn
 
 
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("so $a$, and", ","),
+        ("the $a$-th", "-th"),
+        ("（即 $a$）。下面", "）。"),
+        ("是 $a$ 的", None),
+        ("$a$是", None),
+        ("**$a$**", None),
+        ("[$a$](b)", None),
+        ("$$a$$.", None),
+    ],
+)
+def test_a_line_never_begins_with_what_ends_a_formula(text, held):
+    drawn = formulas.replace(text, formulas.draw(formulas.find(text)))
+    found = re.findall(r'<span class="unbroken">.*?</math></span>(.*?)</span>', drawn)
+    assert found == ([held] if held else [])
+
+
 def test_a_formula_that_pandoc_cannot_read_is_an_error():
     with pytest.raises(ValueError, match="notacommand"):
         formulas.draw([formulas.Formula(r"\notacommand{x}", False)])
