@@ -83,6 +83,14 @@ def long_cells(notebook, path):
             yield f"cell {i} has a line of {width} characters, at most 100: the book shows no more"
 
 
+def wide_outputs(notebook, path):
+    """Lines that would be cut off in the book, in a window 1280 pixels wide."""
+    for i, output in outputs(notebook):
+        for line in output.get("text", "").splitlines():
+            if len(line) > 99:
+                yield f"cell {i} prints {len(line)} characters in a line: {line[:40]} …"
+
+
 def not_executed_in_order(notebook, path):
     found = [cell.execution_count for _, cell in code_cells(notebook)]
     if found != list(range(1, len(found) + 1)):
@@ -184,8 +192,8 @@ def places(text):
 
 FOLDER_CHECKS = [unpaired, wrong_summary]
 CHECKS = [
-    differs_from_source, long_cells, not_executed_in_order, errors, widget_outputs,
-    pictures_without_words, chinese_in_code, chinese_in_formulas, another_language,
+    differs_from_source, long_cells, wide_outputs, not_executed_in_order, errors,
+    widget_outputs, pictures_without_words, chinese_in_code, chinese_in_formulas, another_language,
     ignored_without_reason, no_language, no_slider, broken_links,
 ]  # fmt: skip
 
@@ -228,6 +236,7 @@ WRONG = [
     (differs_from_source, put("metadata widgets", {}), "its metadata"),
     (long_cells, put("cells 1 source", "x = 1\n" * 16), "16 lines"),
     (long_cells, put("cells 1 source", "x = 1" + " + 1" * 24), "101 characters"),
+    (wide_outputs, put("cells 3 outputs 1 text", "1 2\n" + "x" * 100), "100 characters"),
     (not_executed_in_order, put("cells 3 execution_count", 7), "[1, 2, 7]"),
     (not_executed_in_order, put("cells 1 execution_count", None), "[None, 2, 3]"),
     (errors, put(f"{PICTURE} output_type", "error"), "cell 3"),
