@@ -56,7 +56,7 @@
     display: 'flex',
     hash: true,
     navigationMode: 'linear',
-    slideNumber: 'c/t',
+    slideNumber: 'c', // with the total it would reach into what a figure says
     transition: 'none',
     keyboardCondition: () => !held(),
     plugins: [RevealNotes],

@@ -23,6 +23,7 @@ from notebooks.copies import NAMES, editions, fresh
 ROOT = Path(__file__).parents[1]
 NAME = "quantization-class"
 FOLDED = re.compile(r"\n*<details>.*?</details>\n*", re.DOTALL)
+TITLE = re.compile(r"\[(.+)\]\((\w+)\.\w+\)")  # of a page in SUMMARY.md, and its file
 SOLUTION = re.compile(r"```python\n(.*?)```", re.DOTALL)
 # What a student's folder needs to run, and the licences that it is under.
 PACKAGE = "quantcore", "pyproject.toml", "constraints.txt", "LICENSE", "LICENSE-TEXT"
@@ -116,14 +117,17 @@ def front(book: Path, editions: list[str]) -> str:
     parts = []
     for edition in editions:
         said, ours = words.ours(edition), words.catalogue(edition)["class"]
+        summary = (ROOT / "notebooks" / edition / "SUMMARY.md").read_text("utf-8")
+        titles = {stem: title for title, stem in TITLE.findall(summary)}
         places = {
             f"instructor/book/{edition}/index.html": said["title"],
+            f"instructor/book/{edition}/instructor.html": titles["instructor"],
             f"instructor/notebooks/{edition}/": ours["instructor"],
             f"instructor/nbgrader/{edition}/": ours["grading"],
             f"students/notebooks/{edition}/": ours["for-students"],
         }
         decks = {
-            f"instructor/book/{edition}/slides/{path.name}": path.stem
+            f"instructor/book/{edition}/slides/{path.name}": titles[path.stem]
             for path in sorted((book / edition / "slides").glob("*.html"))
         }
         lists = (
@@ -134,7 +138,7 @@ def front(book: Path, editions: list[str]) -> str:
         )
         parts.append(
             f'<section lang="{edition}"><h2>{html.escape(NAMES[edition])}</h2>\n'
-            f"<ul>\n{next(lists)}\n</ul>\n<h3>{said['slides']}</h3>\n<ul>\n{next(lists)}\n</ul></section>"
+            f"<ul>\n{next(lists)}\n</ul>\n<h3>{said['slides'].capitalize()}</h3>\n<ul>\n{next(lists)}\n</ul></section>"
         )
     return PAGE.format(title=words.ours(editions[0])["title"], parts="\n".join(parts))
 

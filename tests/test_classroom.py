@@ -25,7 +25,8 @@ def edition(tmp_path_factory):
         slides = target / "book" / language / "slides"
         slides.mkdir(parents=True)
         (slides / f"{CHAPTER}.html").write_text("deck")
-        (slides.parent / "index.html").write_text("book")
+        for page in ("index", "instructor"):
+            (slides.parent / f"{page}.html").write_text("book")
     archive = classroom.write_class(target, target / "book", EDITIONS)
     with zipfile.ZipFile(archive) as file:
         file.extractall(target / "unpacked")
@@ -55,7 +56,8 @@ def test_a_student_gets_no_answer_and_an_instructor_all(edition, language):
 def test_the_first_page_leads_to_everything(edition):
     page = (edition / "index.html").read_text("utf-8")
     links = re.findall(r'href="([^"]+)"', page)
-    assert len(links) == 5 * len(EDITIONS)
+    assert len(links) == 6 * len(EDITIONS)
+    assert ">Start</a>" in page and ">开始</a>" in page, "a deck is called by its chapter's title"
     for link in links:
         assert (edition / link).exists(), link
 
