@@ -6,6 +6,8 @@ from pathlib import Path
 import matplotlib
 from hypothesis import Phase, settings
 
+pytest_plugins = ["notebooks.again"]  # nbval's cells run once more
+
 # No windows: macOS and Windows would open one for each figure.
 matplotlib.use("Agg")
 

@@ -1,6 +1,6 @@
 """Any cell of a chapter can be run again after Run All, in any order, and says the same.
 
-notebooks/conftest.py runs them again. Here their code is read: no cell may find a name that
+notebooks/again.py runs them again. Here their code is read: no cell may find a name that
 another cell has given a second meaning.
 """
 
@@ -88,13 +88,13 @@ SAID_AGAIN = [
 
 @pytest.mark.parametrize(("sources", "wrong"), SAID_AGAIN)
 def test_a_cell_that_says_another_thing_again_is_found(sources, wrong, tmp_path):
-    """By notebooks/conftest.py, in a pytest of its own."""
+    """By notebooks/again.py, in a pytest of its own."""
     show = "from IPython.display import Image"
     notebook = new_notebook(cells=[*map(new_code_cell, [f"{show}\n{sources[0]}", *sources[1:]])])
     (tmp_path / "zh").mkdir()
     build.run(notebook, tmp_path, timeout=120)
     nbformat.write(notebook, tmp_path / "zh/chapter.ipynb")
-    command = [sys.executable, "-m", "pytest", "-p", "notebooks.conftest", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-p", "notebooks.again", "-p", "no:cacheprovider"]
     command += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
     failed = re.findall(r"^FAILED .*Cell (\d+)( again)?", done.stdout, flags=re.MULTILINE)

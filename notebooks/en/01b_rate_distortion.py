@@ -800,7 +800,7 @@ for step in (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32):
 # **[Predict]** The step gets coarser, until the rate is around 1 bit (with the reconstructed values still in the middle of their cells). Is the gap larger than 1.53 dB, the same, or smaller? And as the step gets finer? In the column “centroid” the reconstructed values move from the middle to the centroid: how much does that win back?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Ask for the direction first: does the gap grow or shrink? Most guess that it grows.
+# Ask for the direction first: does the gap grow or shrink? Most guess that it grows; then ask what the gap is when nothing is sent at all.
 
 # %%
 exercises.predict("entropy-gap")

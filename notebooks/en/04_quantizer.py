@@ -666,7 +666,7 @@ schematics.fake_quantization()
 # **[Try]** Think before you drag: with more bits, does the part where the orange line is 1 get wider or narrower? And with “symmetric” ticked?
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# Before it moves ask: does the stretch where the orange line is 1 become wider or narrower? Most say narrower.
+# Before it moves ask: does the stretch where the orange line is 1 become wider or narrower? Most say narrower, and cannot say why: ask them where the extra half step goes.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>Answer</summary>

@@ -666,7 +666,7 @@ schematics.fake_quantization()
 # **【操作】** 拖动之前先想：位宽加大，橙线为 1 的一段变宽还是变窄？再勾上“对称”呢？
 
 # %% [markdown] tags=["instructor"] slideshow={"slide_type": "notes"}
-# 拖动之前问：橙线为 1 的一段变宽还是变窄？多数人答变窄。
+# 拖动之前问：橙线为 1 的一段变宽还是变窄？多数人答变窄，却说不出原因：追问多出来的半步到哪里去了。
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # <details><summary>参考答案</summary>
