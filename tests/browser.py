@@ -131,10 +131,10 @@ def run_all(page) -> None:
     )
 
 
-def serious(page, scope: dict[str, list[str]], without: tuple[str, ...] = ()) -> list[str]:
+def serious(page, scope: dict[str, list[str]], without=(), only=()) -> list[str]:
     """What axe finds seriously wrong; `scope` says which selectors it includes or excludes.
 
-    Its rules `without` are left out.
+    Its rules `without` are left out; of `only`, where it is given, all others.
     """
     spec = find_spec("axe_playwright_python")
     if spec is None:
@@ -143,8 +143,11 @@ def serious(page, scope: dict[str, list[str]], without: tuple[str, ...] = ()) ->
         page.evaluate(Path(spec.origin).with_name("axe.min.js").read_text("utf-8"))
     options = {
         "resultTypes": ["violations"],
+        "preload": False,  # it would ask for style sheets, which a page from the disk may not
         "rules": {rule: {"enabled": False} for rule in without},
     }
+    if only:
+        options["runOnly"] = {"type": "rule", "values": only}
     found = page.evaluate(
         "([scope, options]) => axe.run(scope, options).then(r => r.violations)", [scope, options]
     )

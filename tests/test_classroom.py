@@ -88,17 +88,29 @@ def nbgrader(folder, *arguments):
     return done
 
 
-@pytest.mark.parametrize("language", EDITIONS)
-def test_nbgrader_gives_the_points_that_an_answer_deserves(edition, language):
+def test_assignments_are_the_same_code_in_every_edition(edition):
+    codes = [
+        [
+            c.source
+            for path in sorted((edition / "instructor/nbgrader" / language).rglob("*.ipynb"))
+            for c in cells(path)
+            if c.cell_type == "code" and "set_language" not in c.source
+        ]
+        for language in EDITIONS
+    ]
+    assert codes[0] and all(code == codes[0] for code in codes)
+
+
+def test_nbgrader_gives_the_points_that_an_answer_deserves(edition):
     """All right, untouched, and half of it right and half of it wrong."""
     pytest.importorskip("nbgrader", reason="the class extra is not installed: no nbgrader")
-    folder = edition / "instructor/nbgrader" / language
+    folder = edition / "instructor/nbgrader" / EDITIONS[0]
     nbgrader(folder, "generate_assignment", CHAPTER)
     source = cells(folder / f"source/{CHAPTER}/{CHAPTER}.ipynb")
     released = nbformat.read(folder / f"release/{CHAPTER}/{CHAPTER}.ipynb", as_version=4)
     text = "\n".join(c.source for c in released.cells)
     assert "SOLUTION" not in text and "HIDDEN" not in text
-    chapter = cells(build.ROOT / language / f"{CHAPTER}.ipynb")
+    chapter = cells(build.ROOT / EDITIONS[0] / f"{CHAPTER}.ipynb")
     graded = {  # name → (the stub in the chapter, its solution, its points)
         about["grade_id"]: (
             stub.source,

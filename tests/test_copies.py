@@ -26,7 +26,8 @@ def repository(tmp_path, monkeypatch):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("notebooks/zh", "tests", "quantcore"):
         (tmp_path / name).mkdir(parents=True)
-    for name in ("copies.py", "tags.py"):  # the second is imported by the first
+    # The second is imported by the first, the third by conftest.py.
+    for name in ("copies.py", "tags.py", "again.py"):
         shutil.copy(ROOT / "notebooks" / name, tmp_path / "notebooks")
     for name in ("00_start.ipynb", NAME):
         write_chapter(tmp_path, name, "1 + 1")
