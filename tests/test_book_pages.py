@@ -131,9 +131,11 @@ def test_the_text_is_there_within_a_second(book, browser):
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_violation(book, browser, scheme):
+    """In the dark one edition, since only the colours are others."""
     wrong = []
+    pages = PAGES if scheme == "light" else [c for c in CHAPTERS if c[0] == EDITIONS[0]]
     with Visit(browser, color_scheme=scheme) as visit:
-        for edition, name in CHAPTERS if scheme == "dark" else PAGES:
+        for edition, name in pages:
             # The page for printing has once more what the others have: what can be wrong is that
             # something is there twice.
             only = ("duplicate-id-aria", "label", "image-alt") if name == "print" else ()
