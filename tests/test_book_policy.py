@@ -53,7 +53,6 @@ def test_every_page_has_the_policy_before_anything_that_it_loads(book):
 @pytest.mark.parametrize("name", ["index", *(f"{edition}/print" for edition in EDITIONS)])
 def test_no_page_asks_another_host_for_anything(book, site, browser, where, name):
     page, left = new_page(browser), []
-    page.add_init_script("window.print = () => {}")
     page.on("response", lambda response: left.append(response.url))
     # The front page sends its reader on to an edition, by this list: without it, it stays.
     page.add_init_script("Object.defineProperty(navigator, 'languages', {value: null})")

@@ -117,7 +117,6 @@ def test_frames_come_when_they_are_needed(site, browser):
     """The print page holds every figure of the book: it must not load them all."""
     with Visit(browser) as visit:
         page = visit.page
-        page.add_init_script("window.print = () => {}")
         page.goto(f"{site}/zh/print.html")
         page.wait_for_timeout(300)
         asked = page.locator("script[data-asked]").count()
@@ -140,7 +139,6 @@ def test_frames_come_when_they_are_needed(site, browser):
 def test_paper_shows_where_the_sliders_start(book, browser, edition):
     visit = Visit(browser)
     page = visit.page
-    page.add_init_script("window.print = () => {}")
     page.goto((book / edition / "print.html").as_uri())
     figures = page.locator(".qc-explorer")
     expected = [

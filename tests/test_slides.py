@@ -104,8 +104,7 @@ SMALL = """([body, code, figure, codeLike]) => {
     }
     return found;
 }"""
-
-
+# A fragment fades in, and its letters have little contrast while it does.
 FADED = """() => Promise.all(
     Reveal.getCurrentSlide().getAnimations({subtree: true}).map(a => a.finished)
 ).then(() => null)"""
@@ -120,8 +119,6 @@ def slides(page):
         )
         while page.evaluate("Reveal.availableFragments().next"):
             page.keyboard.press("ArrowRight")
-        # A fragment fades in, and its letters have little contrast while it does.
-        page.evaluate(FADED)
         seen += 1
         yield page.evaluate("Reveal.getSlidePastCount()")
         if page.evaluate("Reveal.isLastSlide()"):
@@ -161,6 +158,7 @@ def test_each_slide_is_whole_large_and_accessible(book, browser, edition, name):
                     SMALL, [BODY, CODE, FIGURE, CODE_LIKE]
                 )
                 if label == "1280×720":
+                    page.evaluate(FADED)
                     found += serious(page, {"include": ["section.present"]}, without)
                 wrong += [f"{label}, slide {i + 1}: {each}" for each in found[:3]]
             wrong += visit.wrong
